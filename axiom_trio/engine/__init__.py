@@ -1,0 +1,1 @@
+"""The nursery tree: aggregator, supervision of a child, merger, subscriptions."""

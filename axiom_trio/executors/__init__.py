@@ -1,0 +1,1 @@
+"""Where output comes from: processes on pipes or PTYs, streams, functions."""

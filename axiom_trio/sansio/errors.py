@@ -1,0 +1,28 @@
+"""The exceptions of the package: few, and about what the caller can do."""
+
+from __future__ import annotations
+
+
+class AxiomError(Exception):
+    """Base of every exception this package raises on its own account."""
+
+
+class SpecificationError(AxiomError, ValueError):
+    """Something the caller described cannot be: a bad option, a duplicate id, an empty command."""
+
+
+class SpawnError(AxiomError, OSError):
+    """A child could not be started. `errno` and `filename` say why; `exit_code` is 126 or 127."""
+
+    @property
+    def exit_code(self) -> int:
+        """What a shell would report: 127 if the command was not found, else 126."""
+        return 127 if isinstance(self.__cause__, FileNotFoundError) else 126
+
+
+class NotRunningError(AxiomError):
+    """The child has ended, or was never started, and can't take what it was given."""
+
+
+class NotWritableError(AxiomError):
+    """The child has no input: run it on a PTY, or with a pipe as its stdin."""
