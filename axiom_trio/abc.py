@@ -115,6 +115,10 @@ class Sink(ABC):
     text: TextFormat | None = None
     """The text form it wants in `Batch.text`, or None for events only."""
 
+    progress: int = 0
+    """Grows as it writes, for a sink whose `write` may take long: one that has stopped
+    growing is given up when the run has been told to stop."""
+
     async def open(self) -> None:  # noqa: B027 (optional to implement)
         """Get ready; called once, before the first batch."""
 

@@ -12,7 +12,10 @@ class SpecificationError(AxiomError, ValueError):
 
 
 class SpawnError(AxiomError, OSError):
-    """A child could not be started. `errno` and `filename` say why; `exit_code` is 126 or 127."""
+    """A child could not be started. `errno` says why, the text says what to whom."""
+
+    def __str__(self) -> str:
+        return str(self.strerror)
 
     @property
     def exit_code(self) -> int:
@@ -26,3 +29,7 @@ class NotRunningError(AxiomError):
 
 class NotWritableError(AxiomError):
     """The child has no input: run it on a PTY, or with a pipe as its stdin."""
+
+
+class SinkError(AxiomError):
+    """A sink failed and did not get everything. `__cause__` is what it failed with."""

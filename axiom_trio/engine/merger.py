@@ -1,0 +1,268 @@
+"""The merger: the one task that orders, counts and formats.
+
+It serves the children that have something in turn, one chunk each, and appends
+events to the log. It writes to no file descriptor and waits for no viewer: only a
+full log (a slow lossless cursor) stops it, and so the children.
+
+A child whose open line has grown beyond `LINE_HOLD` has the floor: it alone is
+served until its newline, unless it has nothing to say for 100 ms or goes on for
+128 MiB. So an over-long line comes out whole and nobody holds it in memory.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from axiom_trio.engine.wakeup import Wakeup
+from axiom_trio.sansio import markers
+from axiom_trio.sansio.events import AllCompleted, Completed, Exit, Intervention, Output
+from axiom_trio.sansio.text import LINE_HOLD
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from axiom_trio.engine.port import ChildPort, Chunk, OpenLine
+    from axiom_trio.sansio.events import Kind
+    from axiom_trio.sansio.log import EventLog
+    from axiom_trio.sansio.text import TextFormatter
+
+ROUND: Final = 128 * 1024  # bytes taken before sinks get their turn
+FLOOR_SILENCE: Final = 0.1
+FLOOR_BYTES: Final = 128 * 1024 * 1024
+READ_BUDGET: Final = 4 * 1024 * 1024  # bytes of read buffers, over all children
+READ_MIN: Final = 16 * 1024
+READ_MAX: Final = 64 * 1024
+RECENT: Final = 8 * 1024  # bytes kept for `Child.tail`
+_HEAD: Final = 1024  # bytes of an open line searched for a marker
+
+
+class Merger:
+    """Merges the channels of all children into the log."""
+
+    def __init__(self, log: EventLog, formatter: TextFormatter | None, wall_offset: float) -> None:
+        self.chunk_size = READ_MAX
+        self.active = 0
+        """Children that have been added and not completed."""
+        self.completed = 0
+        self.failed = 0
+        self.bytes = 0
+        self.lines = 0
+        self.interventions = 0
+        self._log = log
+        self._formatter = formatter
+        self._wall_offset = wall_offset
+        self._ready: deque[ChildPort] = deque()
+        self._wakeup = Wakeup()
+        self._room = Wakeup()
+        self._floor: ChildPort | None = None
+        self._ending = False
+        self.on_completed: Callable[[ChildPort, Completed], None] = lambda _port, _event: None
+
+    # --- for the engine
+
+    def added(self) -> None:
+        """One more child is to come."""
+        self.active += 1
+        self._share_reads()
+
+    def mark(self, port: ChildPort) -> None:
+        """A child has something to take."""
+        if not port.ready:
+            port.ready = True
+            self._ready.append(port)
+            self._wakeup.set()
+
+    def end(self) -> None:
+        """No more children come: close the log when all have been read to the end."""
+        self._ending = True
+        self._wakeup.set()
+
+    def intervened(self, port: ChildPort, event: Intervention) -> None:
+        """Put an intervention into the log, at once."""
+        port.meter.interventions += 1
+        self.interventions += 1
+        self._log.append(event, self._formatter.intervention(event) if self._formatter else ())
+
+    async def run(self) -> None:
+        """Merge until `end` was called and the last child has completed."""
+        log = self._log
+        while True:
+            self._serve_round()
+            log.publish()
+            if log.full:
+                log.room = self._room.set
+                await self._room.wait()
+            elif self._floor is not None and not self._floor.ready:
+                await self._await_floor(self._floor)
+            elif self._ready:
+                await trio.lowlevel.cancel_shielded_checkpoint()
+            elif self._ending and not self.active:
+                break
+            else:
+                await self._wakeup.wait()
+        log.close()
+
+    # --- serving
+
+    def _serve_round(self) -> None:
+        served = 0
+        while self._ready and served < ROUND and not self._log.full:
+            port = self._floor
+            if port is None:
+                port = self._ready.popleft()
+            elif port.ready:
+                self._ready.remove(port)
+            else:
+                return
+            try:
+                chunk = port.take()
+            except trio.EndOfChannel:
+                port.ready = False
+                self._complete(port)
+                continue
+            if chunk is None:
+                port.ready = False
+                continue
+            self._ready.append(port)
+            self._merge(port, chunk)
+            served += chunk.size
+
+    async def _await_floor(self, port: ChildPort) -> None:
+        with trio.move_on_after(FLOOR_SILENCE):
+            while not port.ready:
+                await self._wakeup.wait()
+        if not port.ready:
+            self._floor = None
+
+    def _merge(self, port: ChildPort, chunk: Chunk) -> None:
+        data = chunk.data
+        line = port.open_line(chunk.kind)
+        if chunk.partial or line.size or (b"[" in data and markers.has_marker(data)):
+            for kind, piece in self._cut(port, line, chunk, data):
+                self._append(port, piece, kind, chunk.time, partial=chunk.partial)
+        else:
+            self._append(port, data, chunk.kind, chunk.time, partial=False)
+        if chunk.partial:
+            line.size += len(data)
+            if line.size >= LINE_HOLD:
+                self._floor = port if line.size < FLOOR_BYTES else None
+        else:
+            line.size = 0
+            if self._floor is port:
+                self._floor = None
+
+    def _cut(self, port: ChildPort, line: OpenLine, chunk: Chunk, data: bytes) -> list[tuple[Kind, bytes]]:
+        """Cut around marked lines; one that came in pieces is judged by its beginning."""
+        pieces: list[tuple[Kind, bytes]] = []
+        if chunk.partial or line.size:
+            first = data[: data.find(b"\n") + 1] or data
+            line.head = (line.head + first)[:_HEAD]
+            marked = markers.kind_of(line.head)
+            pieces.append((chunk.kind if marked == "output" else marked, first))
+            if not chunk.partial:
+                self._end_line(port, line, chunk.time)
+            data = data[len(first) :]
+        for kind, piece in markers.cut(data, chunk.kind):
+            if kind == "intervention":
+                self._detected(port, piece, chunk.time)
+            pieces.append((kind, piece))
+        return pieces
+
+    def _end_line(self, port: ChildPort, line: OpenLine, time: float) -> None:
+        if markers.kind_of(line.head) == "intervention":
+            self._detected(port, line.head, time)
+        line.head = b""
+        line.size = 0
+
+    def _detected(self, port: ChildPort, line: bytes, time: float) -> None:
+        event = Intervention(
+            cursor=self._log.next,
+            time=time + self._wall_offset,
+            child=port.child,
+            count=port.meter.interventions + 1,
+            origin="detected",
+            text=markers.claimed_text(line),
+        )
+        self.intervened(port, event)
+
+    def _append(self, port: ChildPort, data: bytes, kind: Kind, time: float, *, partial: bool) -> None:
+        meter = port.meter
+        wall_time = time + self._wall_offset
+        if self._formatter is not None:
+            text, lines = self._formatter.output(port.child, data, kind, wall_time, partial=partial)
+        else:
+            text, lines = [], data.count(b"\n")
+        if not partial and not data.endswith(b"\n"):
+            lines += 1  # the last line of all: the child's end closes it
+        self._log.append(
+            Output(
+                cursor=self._log.next,
+                time=wall_time,
+                child=port.child,
+                seq=meter.lines,
+                kind=kind,
+                data=data,
+                lines=lines,
+                partial=partial,
+            ),
+            text,
+        )
+        size = len(data)
+        meter.bytes += size
+        meter.lines += lines
+        meter.last_output = time
+        self.bytes += size
+        self.lines += lines
+        port.recent = data[-RECENT:] if size >= RECENT else (port.recent + data)[-RECENT:]
+
+    # --- ends
+
+    def _complete(self, port: ChildPort) -> None:
+        for chunk in port.left:
+            self._merge(port, chunk)
+        port.left.clear()
+        meter = port.meter
+        now = trio.current_time()
+        for line in port.open_lines.values():
+            if line.size:  # it was published open; it ends here
+                meter.lines += 1
+                self.lines += 1
+                self._end_line(port, line, now)
+        if self._floor is port:
+            self._floor = None
+        meter.ended = now
+        ended = port.exit or Exit(None, error="it ended without saying how")
+        event = Completed(
+            cursor=self._log.next,
+            time=now + self._wall_offset,
+            child=port.child,
+            exit=ended,
+            reason=port.reason,
+            duration=meter.uptime(now),
+            bytes=meter.bytes,
+            lines=meter.lines,
+            interventions=meter.interventions,
+        )
+        self._log.append(event, self._formatter.end(port.child) if self._formatter else ())
+        self.active -= 1
+        self.completed += 1
+        self._share_reads()
+        self.on_completed(port, event)
+        if not self.active:
+            self._log.append(
+                AllCompleted(
+                    cursor=self._log.next,
+                    time=event.time,
+                    children=self.completed,
+                    failed=self.failed,
+                    bytes=self.bytes,
+                    lines=self.lines,
+                    interventions=self.interventions,
+                )
+            )
+
+    def _share_reads(self) -> None:
+        self.chunk_size = min(READ_MAX, max(READ_MIN, READ_BUDGET // max(1, self.active)))

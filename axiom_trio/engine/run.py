@@ -1,0 +1,115 @@
+"""Running a list of commands to the end, in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, final
+
+import attrs
+
+from axiom_trio.abc import Executor
+from axiom_trio.engine.aggregator import open_aggregator
+from axiom_trio.executors.process import ProcessExecutor
+from axiom_trio.executors.pty import PtyExecutor
+from axiom_trio.sansio.names import unique
+from axiom_trio.sinks.console import ConsoleSink
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from axiom_trio.abc import Sink
+    from axiom_trio.engine.child import Child
+    from axiom_trio.sansio.events import Completed, Exit, Reason
+
+
+@final
+@attrs.frozen(kw_only=True)
+class ChildResult:
+    """What became of one child."""
+
+    name: str
+    exit: Exit
+    reason: Reason
+    duration: float
+    """Seconds."""
+    bytes: int
+    lines: int
+    tail: list[bytes]
+    """Its last lines, at most 20."""
+
+
+@final
+@attrs.frozen
+class RunResult:
+    """What became of all children: by name, or in order by iterating."""
+
+    children: tuple[ChildResult, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every child succeeded."""
+        return all(child.exit.ok for child in self.children)
+
+    def __getitem__(self, name: str) -> ChildResult:
+        for child in self.children:
+            if child.name == name:
+                return child
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[ChildResult]:
+        return iter(self.children)
+
+    def __len__(self) -> int:
+        return len(self.children)
+
+
+async def run(
+    commands: Sequence[str | Sequence[str] | Executor] | Mapping[str, str | Sequence[str] | Executor],
+    *,
+    sinks: Sequence[Sink] | None = None,
+    jobs: int | None = None,
+    pty: bool = False,
+    grace: float = 5.0,
+) -> RunResult:
+    """Run commands side by side to their ends, and say what became of each.
+
+    Example::
+
+        result = await axiom_trio.run(["make a", "make b"], jobs=4)
+        result["make"].exit, result["make-2"].tail
+
+    Args:
+        commands: Shell command lines, argvs or executors; a mapping gives their names
+            too, else a name is the command's first word, made unique.
+        sinks: Where the merged stream goes; default: the console.
+        jobs: Run at most so many at once.
+        pty: Run commands on PTYs instead of pipes.
+        grace: Seconds between asking a child to end and killing it, when this is cancelled.
+
+    Raises:
+        SinkError: A sink did not get everything.
+        SpecificationError: A command is empty, or an argument can't be.
+    """
+    make = PtyExecutor if pty else ProcessExecutor
+    given = commands.values() if isinstance(commands, Mapping) else commands
+    executors = [item if isinstance(item, Executor) else make(item) for item in given]
+    names = list(commands) if isinstance(commands, Mapping) else unique([e.label for e in executors])
+    async with open_aggregator([ConsoleSink()] if sinks is None else sinks, jobs=jobs, grace=grace) as aggregator:
+        children = [
+            aggregator.start_soon(executor, name=name) for executor, name in zip(executors, names, strict=True)
+        ]
+    return RunResult(tuple(_result(child) for child in children))
+
+
+def _result(child: Child) -> ChildResult:
+    completed = child.completed
+    assert completed is not None
+    return ChildResult(
+        name=child.name,
+        exit=completed.exit,
+        reason=completed.reason,
+        duration=completed.duration,
+        bytes=completed.bytes,
+        lines=completed.lines,
+        tail=child.tail(20),
+    )

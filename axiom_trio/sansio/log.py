@@ -1,0 +1,327 @@
+"""The event log: the one buffer of the system, and the cursors that read it.
+
+Theory of operation:
+
+* Events are appended in one order and numbered by it. The log is bounded in
+  bytes, not in events: an event costs what its data or its formatted text
+  takes, whichever is more, and `EVENT_COST` for itself.
+* There are two bounds. The **gate** is how far the slowest lossless cursor may
+  lag before the log is `full`; who appends output then waits. The **history**
+  is what stays for those who come late. An event is let go when it's beyond the
+  history and every lossless cursor is past it.
+* Control events (all but output) are appended even when the log is full, so
+  that they never wait for a sink. They are few and small: their reserve is what
+  lies beyond the gate.
+* A lossy cursor holds nothing. When it was overtaken it reads a `Gap` with the
+  exact counts first.
+* With a **leader** (a journal), the others see only what it has read and
+  advanced past: written first, shown after.
+
+Nothing here waits or wakes by itself: `wake` and `room` are set by the engine.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from axiom_trio.sansio.events import Event, Gap, Output, Stats
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+Buffer: TypeAlias = bytes | memoryview
+
+GATE = 256 * 1024
+HISTORY = 1024 * 1024
+EVENT_COST = 256
+"""Bytes charged for an event beside its data: about what its objects take."""
+
+
+class Batch:
+    """What a sink is given at once: events in order, and their text if it asked for it."""
+
+    __slots__ = ("end", "events", "text")
+
+    def __init__(self, events: Sequence[Event], text: list[Buffer], end: int) -> None:
+        self.events = events
+        self.text = text
+        """Pieces of formatted text; joined, they are what to write."""
+        self.end = end
+        """The cursor of the first event after the batch."""
+
+
+class Cursor:
+    """A place in the log, and the right to read on from there."""
+
+    __slots__ = ("_bytes", "_lines", "_log", "done", "lossless", "position", "text", "wake")
+
+    def __init__(self, log: EventLog, position: int, *, lossless: bool, text: bool) -> None:
+        self._log = log
+        self.position = position
+        """The cursor of the next event to read."""
+        self.lossless = lossless
+        self.text = text
+        self.done = log.cost_before(position)
+        self._lines, self._bytes = log.counts_before(position)
+        self.wake: Callable[[], None] | None = None
+        """Called once when there's something to read; set while its reader is parked."""
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is something to read."""
+        return self.position < self._log.visible_to(self)
+
+    @property
+    def lag(self) -> int:
+        """Cost in bytes of the events not yet passed."""
+        return self._log.total - self.done
+
+    def peek(self, limit: int = 128 * 1024) -> Batch:
+        """Up to about `limit` bytes of what comes next, without moving; empty if nothing does."""
+        log = self._log
+        base = log.base
+        if self.position < base:
+            gap = Gap(
+                from_cursor=self.position,
+                to_cursor=base,
+                events=base - self.position,
+                lines=log.evicted_lines - self._lines,
+                bytes=log.evicted_bytes - self._bytes,
+            )
+            return Batch([gap], [], base)
+        start = stop = self.position - base
+        end = log.visible_to(self) - base
+        costs = log.costs
+        size = 0
+        while stop < end and size < limit:
+            size += costs[stop]
+            stop += 1
+        text: list[Buffer] = []
+        if self.text:
+            for pieces in log.texts[start:stop]:
+                text.extend(pieces)
+        return Batch(log.events[start:stop], text, base + stop)
+
+    def advance(self, batch: Batch) -> None:
+        """Move past `batch`: only when all of it has been dealt with."""
+        log = self._log
+        if batch.end <= self.position:
+            return
+        if not self.lossless:
+            self._count(batch)
+        start = max(0, self.position - log.base)
+        self.done = (
+            log.cost_before(batch.end)
+            if self.position < log.base
+            else self.done + sum(log.costs[start : max(0, batch.end - log.base)])
+        )
+        self.position = batch.end
+        log.advanced(self)
+
+    def _count(self, batch: Batch) -> None:
+        for event in batch.events:
+            if type(event) is Output:
+                self._lines += event.lines
+                self._bytes += len(event.data)
+            elif type(event) is Gap:
+                self._lines += event.lines
+                self._bytes += event.bytes
+
+    def close(self) -> None:
+        """Give up the place; what only it held can go."""
+        self._log.forget(self)
+
+
+class EventLog:
+    """An append-only sequence of events, bounded in bytes, read through cursors."""
+
+    __slots__ = (
+        "_cursors",
+        "_evicted_cost",
+        "_gating",
+        "_texting",
+        "_texts_kept_from",
+        "base",
+        "closed",
+        "costs",
+        "events",
+        "evicted_bytes",
+        "evicted_lines",
+        "gate",
+        "history",
+        "leader",
+        "room",
+        "texts",
+        "total",
+    )
+
+    def __init__(self, *, gate: int = GATE, history: int = HISTORY) -> None:
+        self.gate = gate
+        self.history = history
+        self.events: list[Event] = []
+        self.costs: list[int] = []
+        self.texts: list[Iterable[Buffer]] = []
+        self.base = 0
+        """The cursor of the oldest event held."""
+        self.total = 0
+        """Cost of all events ever appended."""
+        self.evicted_lines = 0
+        self.evicted_bytes = 0
+        self.closed = False
+        self.leader: Cursor | None = None
+        self.room: Callable[[], None] | None = None
+        """Called once when the log is half empty again; set while its writer waits."""
+        self._evicted_cost = 0
+        self._cursors: list[Cursor] = []
+        self._gating: list[Cursor] = []
+        self._texting: list[Cursor] = []
+        self._texts_kept_from = 0
+
+    # --- writing
+
+    @property
+    def next(self) -> int:
+        """The cursor that the next event gets."""
+        return self.base + len(self.events)
+
+    @property
+    def lag(self) -> int:
+        """How far the slowest lossless cursor lags, in bytes of cost."""
+        return max((self.total - cursor.done for cursor in self._gating), default=0)
+
+    @property
+    def full(self) -> bool:
+        """Whether output has to wait for a lossless cursor."""
+        total, gate = self.total, self.gate
+        return any(total - cursor.done >= gate for cursor in self._gating)
+
+    @property
+    def gating(self) -> tuple[Cursor, ...]:
+        """The lossless cursors."""
+        return tuple(self._gating)
+
+    def append(self, event: Event, text: Iterable[Buffer] = ()) -> None:
+        """Append an event, whose `cursor` must be `next`, and its text. Wakes nobody."""
+        text = text if self._texting else ()
+        cost = 0
+        for piece in text:
+            cost += len(piece)
+        if type(event) is Output:
+            cost = max(cost, len(event.data))
+        cost += EVENT_COST
+        self.events.append(event)
+        self.texts.append(text)
+        self.costs.append(cost)
+        self.total += cost
+        if self.total - self._evicted_cost > self.history + (self.history >> 3):
+            self._evict()
+
+    def has_unread_stats(self) -> bool:
+        """Whether a lossless cursor has yet to read a `Stats`: then another one says nothing new."""
+        if not self._gating:
+            return False
+        oldest = min(cursor.position for cursor in self._gating)
+        return any(type(event) is Stats for event in self.events[max(0, oldest - self.base) :])
+
+    def publish(self) -> None:
+        """Wake the parked cursors that have something to read (or the end)."""
+        for cursor in self._cursors:
+            if cursor.wake is not None and (self.closed or cursor.pending):
+                wake, cursor.wake = cursor.wake, None
+                wake()
+
+    def close(self) -> None:
+        """No more events come: cursors read to the end and are done."""
+        self.closed = True
+        self.publish()
+
+    # --- cursors
+
+    def cursor(
+        self, position: int | None = None, *, lossless: bool, text: bool = False, leader: bool = False
+    ) -> Cursor:
+        """Open a cursor at `position` (default: the oldest event held).
+
+        Args:
+            position: The cursor of the first event to read; at most `next`.
+            lossless: It gates: nothing it has not passed is let go.
+            text: It reads the formatted text too.
+            leader: Others see only what this one has passed.
+        """
+        position = self.base if position is None else min(position, self.next)
+        cursor = Cursor(self, position, lossless=lossless, text=text)
+        self._cursors.append(cursor)
+        if lossless:
+            self._gating.append(cursor)
+        if text:
+            self._texting.append(cursor)
+        if leader:
+            self.leader = cursor
+        return cursor
+
+    def forget(self, cursor: Cursor) -> None:
+        """Remove a cursor; no error if it is gone already."""
+        for cursors in (self._cursors, self._gating, self._texting):
+            if cursor in cursors:
+                cursors.remove(cursor)
+        if cursor is self.leader:
+            self.leader = None
+            self.publish()
+        self.advanced(cursor)
+
+    def visible_to(self, cursor: Cursor) -> int:
+        """The cursor of the first event that `cursor` may not see yet."""
+        if self.leader is None or cursor is self.leader:
+            return self.base + len(self.events)
+        return self.leader.position
+
+    def advanced(self, cursor: Cursor) -> None:
+        """Take note that `cursor` moved: let texts go, and wake who waits for room."""
+        if cursor.text:
+            self._release_texts()
+        if cursor is self.leader:
+            self.publish()
+        if self.room is not None and self.lag <= self.gate >> 1:
+            room, self.room = self.room, None
+            room()
+
+    def cost_before(self, position: int) -> int:
+        """Cost of all events before `position`; of those evicted, for a position among them."""
+        held = max(0, position - self.base)
+        if held == len(self.events):
+            return self.total
+        return self._evicted_cost + sum(self.costs[:held])
+
+    def counts_before(self, position: int) -> tuple[int, int]:
+        """Lines and bytes of output before `position`, as far back as is held."""
+        lines, size = self.evicted_lines, self.evicted_bytes
+        for event in self.events[: max(0, position - self.base)]:
+            if type(event) is Output:
+                lines += event.lines
+                size += len(event.data)
+        return lines, size
+
+    # --- letting go
+
+    def _evict(self) -> None:
+        keep_from = min((cursor.position for cursor in self._gating), default=self.next)
+        excess = self.total - self._evicted_cost - self.history
+        gone = size = 0
+        for event, cost in zip(self.events[: max(0, keep_from - self.base)], self.costs, strict=False):
+            if size >= excess:
+                break
+            size += cost
+            gone += 1
+            if type(event) is Output:
+                self.evicted_lines += event.lines
+                self.evicted_bytes += len(event.data)
+        self._evicted_cost += size
+        self.base += gone
+        del self.events[:gone], self.costs[:gone], self.texts[:gone]
+
+    def _release_texts(self) -> None:
+        passed = min((cursor.position for cursor in self._texting), default=self.next)
+        start = max(self._texts_kept_from, self.base)
+        for index in range(start - self.base, passed - self.base):
+            self.texts[index] = ()
+        self._texts_kept_from = max(start, passed)
