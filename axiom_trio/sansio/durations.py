@@ -1,0 +1,43 @@
+"""Durations as people write and read them: `1.5s` in, `4.2 s` out."""
+
+from __future__ import annotations
+
+_UNITS = (("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0))  # "ms" before its own ending "s"
+
+
+def parse_duration(text: str) -> float:
+    """Read a duration such as `500ms`, `10s`, `1.5m`, `2h`, or a plain number of seconds.
+
+    Returns:
+        Seconds, finite and not negative.
+
+    Raises:
+        ValueError: It is no duration; the message is one sentence for the user.
+    """
+    number, factor = text.strip(), 1.0
+    for unit, seconds in _UNITS:
+        if number.endswith(unit):
+            number, factor = number.removesuffix(unit).rstrip(), seconds
+            break
+    # float() alone would also take signs, nan, inf, exponents, underscores and foreign digits.
+    if not (number.isascii() and number.replace(".", "", 1).isdigit()):
+        raise ValueError(f"{text!r} is not a duration; write 500ms, 10s, 1.5m, 2h or plain seconds")
+    duration = float(number) / 1000 if factor == 0.001 else float(number) * factor
+    if duration == float("inf"):
+        raise ValueError(f"{text[:8] + '…'!r} is too long a duration; write 500ms, 10s, 1.5m, 2h or seconds")
+    return duration
+
+
+def format_duration(seconds: float) -> str:
+    """Write a duration for people: `0.2 s`, `4.2 s`, `1 m 05 s`, `2 h 03 m`.
+
+    It is rounded first, so that no `60.0 s` comes out; below 0 counts as 0.
+    """
+    tenths = max(0, round(seconds * 10))
+    if tenths < 600:
+        return f"{tenths / 10:.1f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} m {whole % 60:02} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60:02} m"
