@@ -1,0 +1,180 @@
+"""What to run: task lists from commands, from `:::` arguments, and from files.
+
+Start-up counts: this and its neighbours import nothing that takes a
+millisecond before it is needed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from axiom_trio.sansio.names import default_name, printable, unique
+
+TYPE_CHECKING = False  # type checkers know better; importing typing takes 5 ms
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import Any
+
+
+class UsageError(Exception):
+    """The user asked for something that cannot be; `str` is the one line to print, exit status 2."""
+
+    def __init__(self, sentence: str, program: str = "axiom-trio run") -> None:
+        super().__init__(f"{program}: {printable(sentence)}")
+
+
+class TaskSpec:
+    """One child to start."""
+
+    __slots__ = ("command", "cwd", "env", "name", "pty")
+
+    def __init__(
+        self,
+        command: str | list[str],
+        name: str,
+        *,
+        cwd: str | None = None,
+        env: dict[str, str] | None = None,
+        pty: bool | None = None,
+    ) -> None:
+        """Describe a child.
+
+        Args:
+            command: A shell command line, or an argv.
+            name: Its name.
+            cwd: The directory to run it in; None is ours.
+            env: Variables to add to our environment.
+            pty: Whether on a PTY; None leaves it to the run.
+        """
+        self.command = command
+        self.name = name
+        self.cwd = cwd
+        self.env = env
+        self.pty = pty
+
+    def __repr__(self) -> str:
+        return f"TaskSpec({', '.join(f'{slot}={getattr(self, slot)!r}' for slot in self.__slots__)})"
+
+
+def from_commands(commands: Sequence[str]) -> list[TaskSpec]:
+    """Make one task of each shell command line, named after its program."""
+    for command in commands:
+        if not command.strip():
+            raise UsageError("a COMMAND is empty; write what to run, such as 'make test'")
+    return [TaskSpec(command, default_name(command)) for command in commands]
+
+
+def from_arguments(templates: Sequence[str], arguments: Sequence[str]) -> list[TaskSpec]:
+    """Make one task of each argument after `:::`, named after the argument.
+
+    Args:
+        templates: What stands before `:::`, exactly one command. Each `{}` in
+            it becomes the argument, quoted for the shell; without `{}` the
+            argument is appended.
+        arguments: What stands after it.
+    """
+    import shlex
+
+    if len(templates) != 1:
+        raise UsageError(
+            f"::: needs exactly one COMMAND before it, not {len(templates)}; quote it: 'echo {{}}' ::: a b"
+        )
+    if not arguments:
+        raise UsageError("::: has no arguments after it; write one or more, such as ::: a b")
+    if ":::" in arguments:
+        raise UsageError("::: may stand only once; give all arguments after the first one")
+    [template] = from_commands(templates)
+    line = str(template.command)
+    if "{}" not in line:
+        line += " {}"
+    return [
+        TaskSpec(line.replace("{}", shlex.quote(argument)), argument if argument.strip() else template.name)
+        for argument in arguments
+    ]
+
+
+def from_file(path: str) -> tuple[list[TaskSpec], dict[str, Any]]:
+    """Read tasks from a file, in the form its name says.
+
+    `*.toml` is an axiom.toml, `Procfile*` has `name: command` lines, any other
+    one command a line; `-` is standard input. In the latter two, blank lines
+    and lines that begin with `#` are skipped.
+
+    Returns:
+        The tasks, perhaps none, and the settings of `[run]`, which only a TOML file has.
+    """
+    label = "standard input" if path == "-" else path
+    text = _read(path, label)
+    if path.endswith(".toml"):
+        from axiom_trio.cli.config import from_toml
+
+        return from_toml(path, text)
+    if os.path.basename(path).startswith("Procfile"):
+        return list(_procfile(label, text)), {}
+    return from_commands([line for _, line in _lines(label, text)]), {}
+
+
+def name_tasks(tasks: list[TaskSpec], names: Sequence[str]) -> None:
+    """Make the names of tasks harmless to show and unique.
+
+    Args:
+        tasks: All of them, with their default names.
+        names: Names the user chose for the first ones, which come before any
+            default; an empty one leaves the default.
+    """
+    if len(names) > len(tasks):
+        count = f"{len(tasks)} task" + "s" * (len(tasks) != 1)
+        raise UsageError(f"there are {len(names)} names for {count}; leave out {len(names) - len(tasks)}")
+    chosen = {place: printable(name.strip()) for place, name in enumerate(names) if name.strip()}
+    defaults = {place: printable(task.name) for place, task in enumerate(tasks) if place not in chosen}
+    given = unique(list(chosen.values()))
+    rest = unique(list(defaults.values()), given)
+    for place, name in zip((*chosen, *defaults), given + rest, strict=True):
+        tasks[place].name = name
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """Say which known word was probably meant: `; did you mean names?`, or nothing."""
+    import difflib
+
+    matches = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {matches[0]}?" if matches else ""
+
+
+def _read(path: str, label: str) -> str:
+    try:
+        if path == "-":
+            if sys.stdin is None:
+                raise UsageError("cannot read standard input: it is closed")
+            data = sys.stdin.buffer.read()
+        else:
+            with open(path, "rb") as file:
+                data = file.read()
+    except OSError as error:
+        raise UsageError(f"cannot read {label}: {error.strerror or error}") from None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UsageError(f"cannot read {label}: line {line} is not UTF-8; save the file as UTF-8") from None
+
+
+def _lines(label: str, text: str) -> Iterator[tuple[int, str]]:
+    """The lines that say something, numbered from 1."""
+    for number, line in enumerate(text.split("\n"), 1):
+        stripped = line.strip()
+        if "\0" in stripped:
+            raise UsageError(f"{label} line {number}: a command can't contain a NUL character")
+        if stripped and not stripped.startswith("#"):
+            yield number, stripped
+
+
+def _procfile(label: str, text: str) -> Iterator[TaskSpec]:
+    for number, line in _lines(label, text):
+        name, _, command = (part.strip() for part in line.partition(":"))
+        if not command or not name or any(ch.isspace() for ch in name):
+            raise UsageError(
+                f"{label} line {number}: {line!r} is not of the form name: command, such as web: ./serve"
+            )
+        yield TaskSpec(command, name)
