@@ -33,6 +33,7 @@ from axiom_trio.engine.port import ChildPort
 from axiom_trio.engine.subscription import Subscription
 from axiom_trio.engine.supervisor import supervise
 from axiom_trio.engine.tails import TailClock
+from axiom_trio.engine.wakeup import Wakeup
 from axiom_trio.sansio.errors import SinkError, SpecificationError
 from axiom_trio.sansio.events import Completed, Exit, Intervention, Started, Stats
 from axiom_trio.sansio.log import GATE, HISTORY, EventLog
@@ -91,6 +92,8 @@ class StreamAggregator:
         if jobs is not None and jobs < 1:
             raise SpecificationError(f"jobs is {jobs}: at least one child must be allowed to run")
         self._log = EventLog(gate=gate, history=history)
+        self.opened_at = trio.current_time()
+        """On trio's clock."""
         self._wall_offset = time.time() - trio.current_time()
         text_format = next((sink.text for sink in sinks if sink.text is not None), None)
         self._formatter = None if text_format is None else TextFormatter(text_format)
@@ -109,6 +112,7 @@ class StreamAggregator:
         self._short_ids: set[str] = set()
         self._nursery: trio.Nursery | None = None
         self._helpers: trio.Nursery | None = None
+        self._watchers: list[tuple[deque[Child], Wakeup]] = []
         self._idle = trio.Event()
         self._idle.set()
         self._closing = False
@@ -197,6 +201,23 @@ class StreamAggregator:
         """Wait until no child is active."""
         while self._merger.active:
             await self._idle.wait()
+
+    async def as_completed(self) -> AsyncIterator[Child]:
+        """Iterate over the children in the order in which they end, for ever.
+
+        A child that had ended before is not among them.
+        """
+        ended: deque[Child] = deque()
+        wakeup = Wakeup()
+        watcher = (ended, wakeup)
+        self._watchers.append(watcher)
+        try:
+            while True:
+                while ended:
+                    yield ended.popleft()
+                await wakeup.wait()
+        finally:
+            self._watchers.remove(watcher)
 
     def subscribe(
         self,
@@ -291,6 +312,9 @@ class StreamAggregator:
             if not self._closing or self._queue:
                 self._launch()
         child._done.set()
+        for ended, wakeup in self._watchers:
+            ended.append(child)
+            wakeup.set()
         if not self._merger.active:
             self._idle.set()
 

@@ -59,14 +59,19 @@ class TextFormat:
 
 
 class TextFormatter:
-    """Turns output into text, keeping each child's open line. One per format and run."""
+    """Turns output into text, keeping each child's open line. One per format and run.
+
+    Args:
+        text_format: How lines look.
+        labels: Shared by formatters whose texts come together, so that shortened names differ.
+    """
 
     __slots__ = ("_floor", "_format", "_labels", "_plain", "_rows", "broken_lines")
 
-    def __init__(self, text_format: TextFormat) -> None:
+    def __init__(self, text_format: TextFormat, labels: dict[str, str] | None = None) -> None:
         self._format = text_format
         self._rows: dict[tuple[str, bool], _Row] = {}
-        self._labels: dict[str, str] = {}
+        self._labels: dict[str, str] = {} if labels is None else labels
         self._floor: _Row | None = None
         self._plain = not text_format.prefix and not text_format.timestamps
         self.broken_lines = 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, final
 
+import trio
+
 from axiom_trio.abc import Sink
 from axiom_trio.sansio.errors import SpecificationError
 from axiom_trio.sansio.text import TextFormat
@@ -38,7 +40,8 @@ class ConsoleSink(Sink):
         self.text: TextFormat = text
         self._descriptor = descriptor
         self._writer: DescriptorWriter | None = None
-        self._notices: list[bytes] = []
+        self._turn = trio.Lock()
+        self._line_open = False
 
     @property
     def progress(self) -> int:  # type: ignore[override]
@@ -53,7 +56,19 @@ class ConsoleSink(Sink):
         """See `Sink.write`."""
         assert self._writer is not None
         if batch.text:
-            await self._writer.write(batch.text)
+            async with self._turn:
+                await self._writer.write(batch.text)
+            self._line_open = bytes(batch.text[-1][-1:]) != b"\n"
+
+    async def notify(self, line: bytes) -> None:
+        """Write a line of one's own between the lines of the stream, on a terminal that shows both.
+
+        Raises:
+            OSError: It can't be written.
+        """
+        if self._writer is not None:
+            async with self._turn:
+                await self._writer.write([b"\n", line] if self._line_open else [line])
 
     async def aclose(self) -> None:
         """See `Sink.aclose`."""
