@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 DRAIN_SILENCE: Final = 0.1
 DRAIN_TOTAL: Final = 1.0
 _KERNEL_BUFFER: Final = 1024 * 1024  # the most that a pipe can hold unless root says otherwise
+_POLL_EXIT: Final = 0.02
 _BURST: Final = 16  # reads joined, where reads are small
 _BURST_MIN: Final = 1024  # a read shorter than this ends a burst: the rest is not there yet
 
@@ -82,15 +83,24 @@ class RunningProcess:
         return Exit(*exit_status(status))
 
     async def _watch_exit(self) -> None:
-        descriptor = os.pidfd_open(self.pid)
         try:
-            await trio.lowlevel.wait_readable(descriptor)
-        finally:
-            trio.lowlevel.notify_closing(descriptor)
-            os.close(descriptor)
+            descriptor = os.pidfd_open(self.pid)
+        except (AttributeError, OSError):  # not this kernel, or no descriptor left
+            await self._poll_exit()
+        else:
+            try:
+                await trio.lowlevel.wait_readable(descriptor)
+            finally:
+                trio.lowlevel.notify_closing(descriptor)
+                os.close(descriptor)
         self._exited = True
         for output, _ in self._outputs:
             trio.lowlevel.notify_closing(output)  # wakes a parked reader, with ClosedResourceError
+
+    async def _poll_exit(self) -> None:
+        flags = os.WEXITED | os.WNOHANG | os.WNOWAIT  # leaves it a zombie, as a pidfd does
+        while os.waitid(os.P_PID, self.pid, flags) is None:
+            await trio.sleep(_POLL_EXIT)
 
     async def _read(self, descriptor: int, kind: Kind, port: Port) -> None:
         read = self._read_burst if self._small_reads else os.read
