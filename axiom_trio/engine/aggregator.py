@@ -160,9 +160,7 @@ class StreamAggregator:
             executor=executor,
             aggregator=self,
         )
-        child._port = ChildPort(
-            child_id, self._merger, self._tails, lambda pid: self._on_started(child, pid)
-        )
+        child._port = ChildPort(child_id, self._merger, self._tails, lambda pid: self._on_started(child, pid))
         self._children[child_id] = child
         self._merger.added()
         if self._idle.is_set():

@@ -85,7 +85,7 @@ class ChildPort(Port):
         self.ready = False
         """Whether the merger has it in its queue."""
         self.open_lines: dict[bool, OpenLine] = {}
-        """What was published of open lines, by whether they're errors; the merger keeps it."""
+        """What was published of lines that are open, by whether they're errors; the merger keeps it."""
         self.recent = b""
         """The last bytes, for `Child.tail`; the merger keeps it."""
         self.left: list[Chunk] = []
@@ -168,19 +168,17 @@ class ChildPort(Port):
             # What is in hand is in `left` until the channel has it, so a cancel loses nothing.
             self.left.append(chunk)
             while self.left:
-                await self._push(self.left[0])
+                first = self.left[0]
+                if last is None or last.taken:  # the channel is empty
+                    self._send.send_nowait(first)
+                else:
+                    await self._send.send(first)
                 del self.left[0]
+                self._last = last = first
+                self._merger.mark(self)
         self._sends += 1
         if self._sends % _CHECKPOINT_EVERY == 0:
             await trio.lowlevel.cancel_shielded_checkpoint()
-
-    async def _push(self, chunk: Chunk) -> None:
-        try:
-            self._send.send_nowait(chunk)
-        except trio.WouldBlock:
-            await self._send.send(chunk)
-        self._last = chunk
-        self._merger.mark(self)
 
     def _keep(self, data: bytes, kind: Kind) -> None:
         """Take in what a cancelled sender can't wait for."""
@@ -219,14 +217,6 @@ class ChildPort(Port):
         self._merger.mark(self)
 
     # --- for the merger
-
-    def open_line(self, kind: Kind) -> OpenLine:
-        """The open line that a chunk of this kind goes on with."""
-        error = kind == "error"
-        line = self.open_lines.get(error)
-        if line is None:
-            line = self.open_lines[error] = OpenLine()
-        return line
 
     def take(self) -> Chunk | None:
         """The next chunk, or None if there is none now.

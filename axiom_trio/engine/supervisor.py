@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import trio
 
 from axiom_trio.sansio.errors import SpawnError
 from axiom_trio.sansio.events import Exit
@@ -51,5 +52,3 @@ def _sentence(error: BaseException) -> str:
         error = error.exceptions[0]
     text = str(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-

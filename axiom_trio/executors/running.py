@@ -75,7 +75,7 @@ class RunningProcess:
         finally:
             if not self._exited:  # only on a defect or an exception of the port: leave nothing behind
                 self.signal(signal.SIGKILL)
-            _, status = os.waitpid(self.pid, 0)
+            _, status = os.waitpid(self.pid, 0)  # noqa: ASYNC222 (it has exited, or was just killed)
             self._reaped = True
             for descriptor, _ in self._outputs:
                 trio.lowlevel.notify_closing(descriptor)
@@ -99,7 +99,7 @@ class RunningProcess:
 
     async def _poll_exit(self) -> None:
         flags = os.WEXITED | os.WNOHANG | os.WNOWAIT  # leaves it a zombie, as a pidfd does
-        while os.waitid(os.P_PID, self.pid, flags) is None:
+        while os.waitid(os.P_PID, self.pid, flags) is None:  # noqa: ASYNC110, ASYNC222 (WNOHANG)
             await trio.sleep(_POLL_EXIT)
 
     async def _read(self, descriptor: int, kind: Kind, port: Port) -> None:

@@ -76,7 +76,7 @@ class Cursor:
         """Cost in bytes of the events not yet passed."""
         return self._log.total - self.done
 
-    def peek(self, limit: int = 128 * 1024) -> Batch:
+    def peek(self, limit: int = 256 * 1024) -> Batch:
         """Up to about `limit` bytes of what comes next, without moving; empty if nothing does."""
         log = self._log
         base = log.base
