@@ -14,7 +14,6 @@ import termios
 from typing import TYPE_CHECKING, ClassVar, final
 
 import trio
-from ptyprocess import PtyProcess
 
 from axiom_trio.abc import Executor
 from axiom_trio.executors import spawn
@@ -24,6 +23,8 @@ from axiom_trio.sansio.errors import SpawnError, SpecificationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from ptyprocess import PtyProcess
 
     from axiom_trio.abc import Port
     from axiom_trio.sansio.events import Exit
@@ -120,6 +121,8 @@ class PtyExecutor(Executor):
             raise
         finally:
             os.close(slave)
+        from ptyprocess import PtyProcess  # takes 4 ms to import
+
         os.set_blocking(master, False)
         self._pty = pty = PtyProcess(pid, os.dup(master))
         pty.fileobj.close()  # closes the duplicate
