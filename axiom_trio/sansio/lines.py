@@ -2,7 +2,7 @@
 
 A line ends with `\\n` (and so with `\\r\\n`); a lone `\\r` ends nothing. Whatever
 way the input is cut, the same lines come out, and the cost is linear in the
-input: an unfinished line is kept as pieces and joined once.
+input: an unfinished line is kept as pieces, and what is joined already grows in place.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class LineSplitter:
     __slots__ = ("_pieces", "_taken", "pending")
 
     def __init__(self) -> None:
-        self._pieces: list[bytes] = []
+        self._pieces: list[bytes | bytearray] = []
         self._taken = False
         self.pending = 0
         """Bytes of the open line that have not been handed out."""
@@ -44,12 +44,15 @@ class LineSplitter:
                 self.pending += len(data)
                 self._pieces.append(data)
                 if len(self._pieces) > _COMPACT:
-                    self._pieces = [b"".join(self._pieces)]
+                    first, *others = self._pieces
+                    first = first if type(first) is bytearray else bytearray(first)
+                    first += b"".join(others)
+                    self._pieces = [first]
             return b""
         self._taken = False
         rest = data[cut:]
         if self._pieces:
-            pieces: list[bytes | memoryview] = [*self._pieces, memoryview(data)[:cut]]
+            pieces: list[bytes | bytearray | memoryview] = [*self._pieces, memoryview(data)[:cut]]
             block = b"".join(pieces)
             self._pieces.clear()
         else:

@@ -142,3 +142,23 @@ class Counted(bytes):
         found = super().rfind(sub)
         Counted.searched += len(self) - max(found, 0)
         return found
+
+
+@pytest.mark.parametrize("size", [1, 7, 400])
+@pytest.mark.parametrize("count", [100, 4_000, 16_000])
+def test_an_open_line_costs_what_it_is_long(size: int, count: int) -> None:
+    """Counted: bytes searched, and bytes copied when the pieces are put together."""
+    splitter = LineSplitter()
+    Counted.searched = copied = 0
+    head: bytes | bytearray = b""
+    head_size = 0
+    for at in range(count):
+        splitter.feed(Counted(b"x" * size))
+        pieces = splitter._pieces
+        assert len(pieces) <= 65
+        if at and len(pieces) == 1:  # put together: behind the first of them, or in a new one
+            copied += len(pieces[0]) - (head_size if pieces[0] is head else 0)
+        head, head_size = pieces[0], len(pieces[0])
+    assert splitter.feed(Counted(b"\n")) == b"x" * (size * count) + b"\n"
+    assert Counted.searched <= size * count + 1
+    assert copied <= 2 * size * count
