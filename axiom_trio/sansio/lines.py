@@ -1,6 +1,6 @@
-"""Cutting a byte stream into blocks of whole lines.
+r"""Cutting a byte stream into blocks of whole lines.
 
-A line ends with `\\n` (and so with `\\r\\n`); a lone `\\r` ends nothing. Whatever
+A line ends with `\n` (and so with `\r\n`); a lone `\r` ends nothing. Whatever
 way the input is cut, the same lines come out, and the cost is linear in the
 input: an unfinished line is kept as pieces, and what is joined already grows in place.
 """
@@ -11,12 +11,12 @@ _COMPACT = 64  # pieces kept of an open line before they're joined; bounds the o
 
 
 class LineSplitter:
-    """Cuts what is fed to it into whole lines and an open rest.
+    r"""Cuts what is fed to it into whole lines and an open rest.
 
     Example::
 
-        splitter.feed(b"one\\ntw")   # b"one\\n"
-        splitter.feed(b"o\\nthree")  # b"two\\n"
+        splitter.feed(b"one\ntw")   # b"one\n"
+        splitter.feed(b"o\nthree")  # b"two\n"
         splitter.take()             # b"three"
     """
 
@@ -63,10 +63,10 @@ class LineSplitter:
         return block
 
     def take(self, *, final: bool = False) -> bytes:
-        """Hand out the open line's pending bytes, as a piece of a line that goes on.
+        r"""Hand out the open line's pending bytes, as a piece of a line that goes on.
 
-        A `\\r` at the very end stays pending until it's known whether it belongs to
-        a `\\r\\n`, unless this is the end (`final`).
+        A `\r` at the very end stays pending until it's known whether it belongs to
+        a `\r\n`, unless this is the end (`final`).
         """
         piece = b"".join(self._pieces)
         self._pieces.clear()
