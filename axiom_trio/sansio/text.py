@@ -117,8 +117,6 @@ class TextFormatter:
             size = len(prefix)
             return [prefix, memoryview(text)[:-size]], (len(text) - len(data)) // size
         pieces: list[Buffer] = []
-        if self._floor is not None and self._floor is not row:
-            self._break(pieces)
         if data.endswith(b"\n"):
             self._lines(pieces, row, data, kind, time)
             return pieces, data.count(b"\n")
@@ -137,8 +135,6 @@ class TextFormatter:
             if row is None:
                 continue
             if self._floor is row or row.held:
-                if self._floor is not None and self._floor is not row:
-                    self._break(pieces)
                 self._lines(pieces, row, b"\n", "output", row.held_time)
         self._labels.pop(child, None)
         return pieces
@@ -149,8 +145,7 @@ class TextFormatter:
         if row is None or event.origin == "detected" or not self._format.prefix:
             return []
         pieces: list[Buffer] = []
-        if self._floor is not None:
-            self._break(pieces)
+        self._break(pieces)
         prefix = self._prefix(row, event.time)
         for line in event.text.splitlines() or [""]:
             text = f"⚡ #{event.count} {printable(line)}"
@@ -177,6 +172,8 @@ class TextFormatter:
     def _lines(self, pieces: list[Buffer], row: _Row, data: bytes, kind: Kind, time: float) -> None:
         """Whole lines, the first of which may continue what is held or on the floor."""
         on_floor = self._floor is row
+        if not on_floor:
+            self._break(pieces)
         if row.held:
             data = b"".join((*row.held, data))
             row.held.clear()
@@ -208,17 +205,20 @@ class TextFormatter:
         if row.filter is not None:
             data = row.filter.feed(data).replace(b"\n", b"\n" + prefix)
         if self._floor is not row:
+            self._break(pieces)
             self._floor = row
             pieces.append(prefix)
         pieces.append(data)
 
     def _break(self, pieces: list[Buffer]) -> None:
+        """Another's text is about to be shown: end the line that has the floor, if any."""
         row = self._floor
-        if row is not None:
-            if row.filter is not None:
-                pieces.append(row.filter.end())
-            pieces.append(b"\n")
-            self.broken_lines += 1
+        if row is None:
+            return
+        if row.filter is not None:
+            pieces.append(row.filter.end())
+        pieces.append(b"\n")
+        self.broken_lines += 1
         self._floor = None
 
     # --- prefixes
