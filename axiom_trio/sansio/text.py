@@ -32,10 +32,12 @@ COLORS: Final = ("36", "33", "32", "35", "34", "96", "93", "92", "95", "94")
 
 def _valid_prefix(_format: object, _attribute: object, template: str) -> None:
     try:
-        template.format(name="", id="", index=0, pid=0, time="")
-    except (LookupError, ValueError, AttributeError) as error:
+        for pid in (0, "-"):  # not each child is a process
+            template.format(name="", id="", index=0, pid=pid, time="")
+    except (LookupError, ValueError, AttributeError, TypeError) as error:
+        fields = "{name} {id} {index} {pid} {time}"
         raise SpecificationError(
-            f"bad prefix template {template!r} ({error}): its fields are {{name}} {{id}} {{index}} {{pid}} {{time}}"
+            f"bad prefix template {template!r} ({error}): its fields are {fields}"
         ) from None
 
 
@@ -229,7 +231,9 @@ class TextFormatter:
         if length is None:
             return name
         # Those given out are short enough, so they stay as they are.
-        return shorten([*(label for other, label in self._labels.items() if other != child), name], length)[-1]
+        return shorten([*(label for other, label in self._labels.items() if other != child), name], length)[
+            -1
+        ]
 
     def _prefix(self, row: _Row, time: float) -> bytes:
         text_format = self._format

@@ -444,7 +444,9 @@ def test_equal_formats_are_equal() -> None:
         TextFormat().width = 3  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("template", ["{", "}", "{}", "{0}", "{nme}", "{name!z}", "{index:q}", "{name.x}"])
+@pytest.mark.parametrize(
+    "template", ["{", "}", "{}", "{0}", "{nme}", "{name!z}", "{index:q}", "{name.x}", "{name[x]}", "{pid:d}"]
+)
 def test_bad_templates(template: str) -> None:
     with pytest.raises(SpecificationError, match=r"its fields are \{name\} \{id\}"):
         TextFormat(prefix=template)
