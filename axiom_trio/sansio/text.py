@@ -88,7 +88,7 @@ class TextFormatter:
             row = self._rows[child, error] = row if row is not None else _Row()
             row.tty = tty
             row.template = text_format.prefix
-            row.fields = {"name": label, "id": child[:SHORT_ID], "index": index, "pid": pid or "-"}
+            row.fields = {"name": label, "id": printable(child[:SHORT_ID]), "index": index, "pid": pid or "-"}
             row.color = "31" if error else COLORS[index % len(COLORS)]
             row.per_block = text_format.timestamps or "{time" in text_format.prefix
             row.prefix = self._prefix(row, 0.0)

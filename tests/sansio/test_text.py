@@ -390,6 +390,7 @@ def test_ids_are_cut_at_8_and_a_missing_pid_is_a_dash() -> None:
 )
 def test_names_cannot_drive_the_terminal(name: str, shown: bytes) -> None:
     assert prefix_of(TextFormat(), name=name) == shown
+    assert prefix_of(TextFormat(prefix="[{id}]"), id=name) == shown
 
 
 def test_colours_are_stable_red_is_for_errors() -> None:
