@@ -228,12 +228,10 @@ class TextFormatter:
     def _label(self, child: str, name: str) -> str:
         name = printable(name)
         length = self._format.name_length
-        if length is None:
+        if length is None or len(name) <= length:
             return name
-        # Those given out are short enough, so they stay as they are.
-        return shorten([*(label for other, label in self._labels.items() if other != child), name], length)[
-            -1
-        ]
+        taken = {label for other, label in self._labels.items() if other != child}
+        return shorten([name], length, taken)[0]
 
     def _prefix(self, row: _Row, time: float) -> bytes:
         text_format = self._format

@@ -427,6 +427,17 @@ def test_cut_names_fit(names: list[str], length: int) -> None:
         assert show(formatter, str(index), b"\n").decode()[1:-3] == label
 
 
+@pytest.mark.parametrize("length", [1, 2, 9])
+def test_cut_names_differ_while_children_come_and_go(length: int) -> None:
+    labels: dict[str, str] = {}
+    formatter = TextFormatter(TextFormat(name_length=length), labels)
+    for index in range(150):
+        formatter.add(str(index), f"integration-{index}-tests", index, None, tty=False)
+        if index % 3 == 1:
+            formatter.end(str(index // 3))
+        assert len(set(labels.values())) == len(labels)
+
+
 def test_formatters_can_share_their_labels() -> None:
     labels: dict[str, str] = {}
     shown = []
