@@ -17,7 +17,7 @@ import attrs
 
 from axiom_trio.sansio.errors import SpecificationError
 from axiom_trio.sansio.escapes import EscapeFilter, Escapes
-from axiom_trio.sansio.events import Completed, Intervention, Output, Started
+from axiom_trio.sansio.events import Completed, Gap, Intervention, Output, Started
 from axiom_trio.sansio.names import printable, shorten
 
 if TYPE_CHECKING:
@@ -157,8 +157,10 @@ class TextFormatter:
         return pieces
 
     def event(self, event: Event) -> list[Buffer]:
-        """The text of any event, for a sink that formats for itself."""
+        """The text of any event, for a sink that formats for itself; it may have missed some (`Gap`)."""
         if type(event) is Output:
+            if (event.child, False) not in self._rows:
+                self.add(event.child, event.child[:SHORT_ID], 0, None, tty=False)
             # A last line without newline is complete, but its end is told by `Completed`.
             return self.output(event.child, event.data, event.kind, event.time, partial=event.partial)[0]
         if type(event) is Started:
@@ -167,6 +169,12 @@ class TextFormatter:
             return self.end(event.child)
         elif type(event) is Intervention:
             return self.intervention(event)
+        elif type(event) is Gap:  # nothing is glued to what was open before it
+            pieces: list[Buffer] = []
+            for row in self._rows.values():
+                if self._floor is row or row.held:
+                    self._lines(pieces, row, b"\n", "output", row.held_time)
+            return pieces
         return []
 
     # --- lines

@@ -525,8 +525,19 @@ def test_any_event() -> None:
     assert shown(output(b"half", lines=0, partial=True)) == b""
     assert shown(Idle(cursor=3, time=TIME, child="a", idle=30)) == b""
     assert shown(message("a", "go")) == "[api] ⚡ #1 go\n".encode()
-    assert shown(Gap(from_cursor=3, to_cursor=4, events=1, lines=0, bytes=0)) == b""
     assert shown(completed("a")) == b"[api] half\n"
+
+
+def test_a_gap_glues_nothing_and_a_child_whose_start_was_missed_is_shown() -> None:
+    formatter = make(TextFormat(color=True))
+    formatter.event(output(b"half", lines=0, partial=True))
+    gap = Gap(from_cursor=3, to_cursor=9, events=6, lines=4, bytes=400)
+    assert b"".join(formatter.event(gap)) == b"\x1b[36m[a]\x1b[0m half\n"
+    assert b"".join(formatter.event(output(b"rest\n", lines=1))) == b"\x1b[36m[a]\x1b[0m rest\n"
+    assert b"".join(formatter.event(output(b"x\n", lines=1, child="0123456789"))) == (
+        b"\x1b[36m[01234567]\x1b[0m x\n"
+    )
+    assert formatter.event(completed("0123456789")) == []
 
 
 def output(data: bytes, *, lines: int, partial: bool = False, child: str = "a") -> Output:
