@@ -23,7 +23,7 @@ from axiom_trio.sansio.events import AllCompleted, Completed, Exit, Intervention
 from axiom_trio.sansio.text import LINE_HOLD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from axiom_trio.engine.port import ChildPort, Chunk
     from axiom_trio.sansio.events import Kind
@@ -155,22 +155,27 @@ class Merger:
         elif self._floor is port:
             self._floor = None
 
-    def _cut(self, port: ChildPort, line: OpenLine, chunk: Chunk, data: bytes) -> list[tuple[Kind, bytes]]:
-        """Cut around marked lines; one that came in pieces is judged by its beginning."""
-        pieces: list[tuple[Kind, bytes]] = []
+    def _cut(
+        self, port: ChildPort, line: OpenLine, chunk: Chunk, data: bytes
+    ) -> Iterator[tuple[Kind, bytes]]:
+        """Cut around marked lines; one that came in pieces is judged by its beginning.
+
+        An `Intervention` is appended right before its line, or its line's end. Errors stay
+        errors: they are a stream of their own, whose lines are not to be joined with the other's.
+        """
+        is_error = chunk.kind == "error"
         if chunk.partial or line.size:
             first = data[: data.find(b"\n") + 1] or data
             line.head = (line.head + first)[:_HEAD]
             marked = markers.kind_of(line.head)
-            pieces.append((chunk.kind if marked == "output" else marked, first))
             if not chunk.partial:
                 self._end_line(port, line, chunk.time)
+            yield chunk.kind if is_error or marked == "output" else marked, first
             data = data[len(first) :]
         for kind, piece in markers.cut(data, chunk.kind):
             if kind == "intervention":
                 self._detected(port, piece, chunk.time)
-            pieces.append((kind, piece))
-        return pieces
+            yield "error" if is_error else kind, piece
 
     def _end_line(self, port: ChildPort, line: OpenLine, time: float) -> None:
         if markers.kind_of(line.head) == "intervention":

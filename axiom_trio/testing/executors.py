@@ -1,0 +1,315 @@
+"""Children that do what a test tells them.
+
+A `ScriptedExecutor` follows a script that is known beforehand; a `Puppet` is told
+its next step while it runs. Both record which bytes were **accepted**: those are
+what every lossless reader must get.
+"""
+
+from __future__ import annotations
+
+import signal as signals
+from collections import deque
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, final
+
+import attrs
+import trio
+
+from axiom_trio.abc import Executor, Exit
+from axiom_trio.sansio.errors import NotRunningError, NotWritableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from axiom_trio.abc import Port
+    from axiom_trio.sansio.events import Kind
+
+Signals: TypeAlias = Literal["none", "obey", "ignore"]
+"""What a scripted child does with signals: it takes none (and is cancelled when it is stopped), any
+of INT, TERM, HUP and KILL ends it, or only KILL does."""
+
+_DEADLY: Final = (signals.SIGINT, signals.SIGTERM, signals.SIGHUP, signals.SIGKILL)
+
+
+@attrs.frozen
+class Send:
+    """Write bytes, cut anywhere: many lines, half a line, nothing."""
+
+    data: bytes
+    kind: Kind = "output"
+
+
+@attrs.frozen
+class SendLine:
+    """Write a whole message; a newline is added unless it ends with one."""
+
+    line: bytes
+    kind: Kind = "output"
+
+
+@attrs.frozen
+class Pause:
+    """Do nothing for a while."""
+
+    seconds: float
+
+
+@attrs.frozen
+class Fail:
+    """Raise an exception: a `SpawnError` is one that could not be started."""
+
+    error: Exception
+
+
+@attrs.frozen
+class Forever:
+    """Do nothing until stopped."""
+
+
+Step: TypeAlias = Send | SendLine | Pause | Fail | Forever | Exit
+"""One thing that a scripted child does; an `Exit` ends it."""
+
+
+class _Actor(Executor):
+    """Performs steps, records what was accepted, takes signals and input as told."""
+
+    def __init__(self, *, label: str, signals: Signals, goodbye: bytes, takes_input: bool) -> None:
+        self._label = label
+        self._signals = signals
+        self._goodbye = goodbye
+        self._takes_input = takes_input
+        self._scope = trio.CancelScope()
+        self._killed_by: int | None = None
+        self._accepted = {False: bytearray(), True: bytearray()}
+        self._offered = {False: bytearray(), True: bytearray()}
+        self._open = {False: False, True: False}
+        self.runs = 0
+        """How often it was run."""
+        self.running = False
+        self.blocked = False
+        """Whether it is in a `send` now."""
+        self.signals_got: list[int] = []
+        """The signals it was sent, whether it takes them or not."""
+        self.input = bytearray()
+        """What was written into it."""
+
+    @property
+    def label(self) -> str:
+        """The name it was made with."""
+        return self._label
+
+    def accepted(self, kind: Kind = "output") -> bytes:
+        """The bytes taken over by the engine so far, in the last run: of the errors, or of all else.
+
+        Counted as accepted are sends that returned, and sends that were cancelled: by
+        contract (`Port.send`) nothing of them is lost.
+        """
+        return bytes(self._accepted[kind == "error"])
+
+    def offered(self, kind: Kind = "output") -> bytes:
+        """What was accepted, and what it's trying to send now."""
+        return bytes(self._offered[kind == "error"])
+
+    async def run(self, port: Port) -> Exit:
+        """See `Executor.run`."""
+        self.runs += 1
+        self._scope = trio.CancelScope()
+        self._killed_by = None
+        for is_error in (False, True):
+            self._accepted[is_error].clear()
+            self._offered[is_error].clear()
+            self._open[is_error] = False
+        self.running = True
+        try:
+            ended = None
+            with self._scope:
+                ended = await self._act(port)
+            if ended is not None:
+                return ended
+            if self._goodbye and self._killed_by != signals.SIGKILL:
+                await self._perform(port, Send(self._goodbye))
+            return Exit(None, self._killed_by)
+        finally:
+            self.running = False
+
+    async def write(self, data: bytes) -> None:
+        """See `Executor.write`."""
+        if not self._takes_input:
+            raise NotWritableError(f"{self.label} takes no input")
+        await trio.lowlevel.checkpoint()
+        self.input += data
+
+    def signal(self, signum: int) -> bool:
+        """See `Executor.signal`."""
+        self.signals_got.append(signum)
+        if self._signals == "none":
+            return False
+        if signum == signals.SIGKILL or (self._signals == "obey" and signum in _DEADLY):
+            self._killed_by = self._killed_by or signum
+            self._scope.cancel(reason=f"signal {signum}")
+        return True
+
+    async def _act(self, port: Port) -> Exit:
+        raise NotImplementedError
+
+    async def _perform(self, port: Port, step: Step) -> Exit | None:
+        if isinstance(step, Exit):
+            return step
+        if isinstance(step, Fail):
+            raise step.error
+        if isinstance(step, Pause):
+            await trio.sleep(step.seconds)
+        elif isinstance(step, Forever):
+            await trio.sleep_forever()
+        else:
+            await self._send(port, step)
+        return None
+
+    async def _send(self, port: Port, step: Send | SendLine) -> None:
+        is_error = step.kind == "error"
+        if isinstance(step, Send):
+            data = step.data
+        else:
+            data = (b"\n" if self._open[is_error] else b"") + step.line
+            data += b"" if data.endswith(b"\n") else b"\n"
+        self._offered[is_error] += data
+        self.blocked = True
+        try:
+            if isinstance(step, Send):
+                await port.send(step.data, step.kind)
+            else:
+                await port.send_line(step.line, step.kind)
+        except trio.Cancelled:
+            self._accept(is_error, data)
+            raise
+        else:
+            self._accept(is_error, data)
+        finally:
+            self.blocked = False
+
+    def _accept(self, is_error: bool, data: bytes) -> None:  # noqa: FBT001
+        self._accepted[is_error] += data
+        if data:
+            self._open[is_error] = not data.endswith(b"\n")
+
+
+@final
+class ScriptedExecutor(_Actor):
+    """A child that follows a script; at its end it exits with status 0.
+
+    Example::
+
+        child = ScriptedExecutor([Send(b"one\\ntw"), Pause(0.2), Send(b"o\\n"), Exit(3)])
+
+    Args:
+        script: What it does, in order; the same again each time it's run.
+        label: Its name where the caller gives none.
+        signals: What it does with signals: `none`, `obey` or `ignore`.
+        goodbye: What it writes when a signal other than KILL ends it.
+        takes_input: Whether it can be written to; see `input`.
+    """
+
+    def __init__(
+        self,
+        script: Iterable[Step] = (),
+        *,
+        label: str = "scripted",
+        signals: Signals = "none",
+        goodbye: bytes = b"",
+        takes_input: bool = False,
+    ) -> None:
+        super().__init__(label=label, signals=signals, goodbye=goodbye, takes_input=takes_input)
+        self.script = tuple(script)
+
+    async def _act(self, port: Port) -> Exit:
+        port.started()
+        for step in self.script:
+            ended = await self._perform(port, step)
+            if ended is not None:
+                return ended
+        return Exit(0)
+
+
+@final
+class Puppet(_Actor):
+    """A child that is told from outside what to do next, while it runs.
+
+    Example::
+
+        puppet = Puppet()
+        aggregator.start_soon(puppet)
+        await puppet.send(b"hello\\n")  # returns when the engine has taken it
+        puppet.end(3)                  # at once: it does it when it comes to it
+
+    Args:
+        label: Its name where the caller gives none.
+        signals: What it does with signals: `none`, `obey` or `ignore`.
+        goodbye: What it writes when a signal other than KILL ends it.
+        takes_input: Whether it can be written to; see `input`.
+    """
+
+    def __init__(
+        self,
+        *,
+        label: str = "puppet",
+        signals: Signals = "none",
+        goodbye: bytes = b"",
+        takes_input: bool = False,
+    ) -> None:
+        super().__init__(label=label, signals=signals, goodbye=goodbye, takes_input=takes_input)
+        self._steps: deque[tuple[Step, trio.Event]] = deque()
+        self._lot = trio.lowlevel.ParkingLot()
+        self._ended = False
+
+    def post(self, step: Step) -> trio.Event:
+        """Put a step into its queue; the event is set when it's done, or never will be."""
+        done = trio.Event()
+        self._steps.append((step, done))
+        self._lot.unpark_all()
+        if self._ended:
+            done.set()
+        return done
+
+    async def send(self, data: bytes, kind: Kind = "output") -> None:
+        """Have it write, and wait until the engine has taken the bytes.
+
+        **Cancellation:** it will write all the same.
+
+        Raises:
+            NotRunningError: It ended before it came to it.
+        """
+        done = self.post(Send(data, kind))
+        await done.wait()
+        if self._ended:
+            raise NotRunningError(f"{self.label} ended before it had written this")
+
+    def end(self, code: int = 0) -> None:
+        """Have it end with an exit status."""
+        self.post(Exit(code))
+
+    def fail(self, error: Exception) -> None:
+        """Have it raise."""
+        self.post(Fail(error))
+
+    async def _act(self, port: Port) -> Exit:
+        self._ended = False
+        port.started()
+        try:
+            while True:
+                while not self._steps:
+                    await self._lot.park()
+                step, done = self._steps.popleft()
+                try:
+                    ended = await self._perform(port, step)
+                except BaseException:
+                    self._ended = True
+                    raise
+                finally:
+                    self._ended = self._ended or isinstance(step, Exit)
+                    done.set()
+                if ended is not None:
+                    return ended
+        finally:
+            self._ended = True
+            for _, done in self._steps:
+                done.set()
+            self._steps.clear()
