@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import trio
 
 from axiom_trio.sansio.errors import SpawnError
 from axiom_trio.sansio.events import Exit
