@@ -84,10 +84,13 @@ def stubborn(*names: str) -> None:
 
 def escaped(report: str, seconds: str = "1000") -> None:
     """Leave a grandchild in a session of its own that holds our output, and end."""
+    reader, writer = os.pipe()
     if os.fork():
+        os.read(reader, 1)  # the kernel hangs up the group of a terminal's leader when that ends
         write(b"hi\n")
         os._exit(0)
     os.setsid()
+    os.write(writer, b"x")
     with open(report, "w") as file:
         file.write(str(os.getpid()))
     time.sleep(float(seconds))

@@ -65,6 +65,7 @@ def spawn(
     arguments = list(argv)
     if cwd is not None:
         _check_directory(argv[0], cwd)
+        cwd = os.path.abspath(cwd)  # `cd` would take `-` and CDPATH into account
         # posix_spawn can't change the directory; a shell does it and becomes the program.
         arguments = [_SHELL, "-c", 'cd -- "$0" && exec "$@"', cwd, program, *argv[1:]]
         program = _SHELL
