@@ -38,8 +38,11 @@ _BURST_MIN: Final = 1024  # a read shorter than this ends a burst: the rest is n
 class RunningProcess:
     """A spawned process and the descriptors that are ours."""
 
-    def __init__(self, pid: int, outputs: list[tuple[int, Kind]], *, small_reads: bool = False) -> None:
+    def __init__(
+        self, pid: int, pidfd: int | None, outputs: list[tuple[int, Kind]], *, small_reads: bool = False
+    ) -> None:
         self.pid = pid
+        self._pidfd = pidfd
         self._outputs = outputs
         self._small_reads = small_reads
         self._exited = False
@@ -74,20 +77,25 @@ class RunningProcess:
         finally:
             if not self._exited:  # only on a defect or an exception of the port: leave nothing behind
                 self.signal(signal.SIGKILL)
-            _, status = os.waitpid(self.pid, 0)
+            try:
+                _, status = os.waitpid(self.pid, 0)
+            except ChildProcessError:
+                status = None
             self._reaped = True
             for descriptor, _ in self._outputs:
                 trio.lowlevel.notify_closing(descriptor)
                 os.close(descriptor)
+        if status is None:
+            return Exit(None, error="its exit status can't be known: SIGCHLD is ignored in this program")
         return Exit(*exit_status(status))
 
     async def _watch_exit(self) -> None:
-        descriptor = os.pidfd_open(self.pid)
-        try:
-            await trio.lowlevel.wait_readable(descriptor)
-        finally:
-            trio.lowlevel.notify_closing(descriptor)
-            os.close(descriptor)
+        if self._pidfd is not None:
+            try:
+                await trio.lowlevel.wait_readable(self._pidfd)
+            finally:
+                trio.lowlevel.notify_closing(self._pidfd)
+                os.close(self._pidfd)
         self._exited = True
         for output, _ in self._outputs:
             trio.lowlevel.notify_closing(output)  # wakes a parked reader, with ClosedResourceError

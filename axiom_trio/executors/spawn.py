@@ -48,8 +48,11 @@ def spawn(
     cwd: str | None,
     env: Mapping[str, str] | None,
     files: Sequence[tuple[object, ...]],
-) -> int:
-    """Start a process and return its pid.
+) -> tuple[int, int | None]:
+    """Start a process and return its pid and a pidfd that tells of its end.
+
+    The pidfd is None if the process is gone already without a trace, as it is where
+    SIGCHLD is ignored.
 
     Args:
         argv: The program, looked up on the PATH of `env`, and its arguments.
@@ -69,8 +72,10 @@ def spawn(
         # posix_spawn can't change the directory; a shell does it and becomes the program.
         arguments = [_SHELL, "-c", 'cd -- "$0" && exec "$@"', cwd, program, *argv[1:]]
         program = _SHELL
+    reserved = -1
     try:
-        return os.posix_spawn(
+        reserved = os.open(os.devnull, os.O_RDONLY)  # a process that runs must not lack the pidfd
+        pid = os.posix_spawn(
             program,
             arguments,
             environment,
@@ -80,7 +85,14 @@ def spawn(
             setsigdef=_DEFAULT_SIGNALS,
         )
     except OSError as error:
-        raise _spawn_error(argv[0], error) from error
+        raise spawn_error(argv[0], error) from error
+    finally:
+        if reserved >= 0:
+            os.close(reserved)
+    try:
+        return pid, os.pidfd_open(pid)
+    except ProcessLookupError:
+        return pid, None
 
 
 def exit_status(status: int) -> tuple[int | None, int | None]:
@@ -97,7 +109,7 @@ def _find(name: str, cwd: str | None, env: Mapping[str, str]) -> str:
         if not os.path.exists(path):
             error = errno.ENOENT
         if error is not None:
-            raise _spawn_error(name, OSError(error, os.strerror(error)))
+            raise spawn_error(name, OSError(error, os.strerror(error)))
         return os.path.abspath(path) if cwd is not None else path
     denied = False
     for folder in env.get("PATH", os.defpath).split(os.pathsep):
@@ -106,7 +118,7 @@ def _find(name: str, cwd: str | None, env: Mapping[str, str]) -> str:
             return os.path.abspath(path) if cwd is not None else path
         denied = denied or os.path.isfile(path)
     code = errno.EACCES if denied else errno.ENOENT
-    raise _spawn_error(name, OSError(code, os.strerror(code)))
+    raise spawn_error(name, OSError(code, os.strerror(code)))
 
 
 def _check_directory(name: str, cwd: str) -> None:
@@ -116,7 +128,8 @@ def _check_directory(name: str, cwd: str) -> None:
         raise SpawnError(code, f"can't start {name} in {cwd}: {error.strerror}") from error
 
 
-def _spawn_error(name: str, error: OSError) -> SpawnError:
+def spawn_error(name: str, error: OSError) -> SpawnError:
+    """What to raise for a command that can't be started."""
     if error.errno == errno.ENOENT:
         why = "command not found"
     elif error.errno == errno.ENOEXEC:
