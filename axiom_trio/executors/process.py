@@ -11,7 +11,7 @@ from axiom_trio.abc import Executor
 from axiom_trio.executors import spawn
 from axiom_trio.executors.descriptor import write_all
 from axiom_trio.executors.running import RunningProcess
-from axiom_trio.sansio.errors import NotWritableError, SpecificationError
+from axiom_trio.sansio.errors import NotWritableError, SpawnError, SpecificationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -115,10 +115,12 @@ class ProcessExecutor(Executor):
             if not self._split:
                 files.append((os.POSIX_SPAWN_DUP2, 1, 2))
             pid = spawn.spawn(self._argv, cwd=self._cwd, env=self._env, files=files)
-        except BaseException:
+        except BaseException as error:
             self._close_stdin()
             for reader, _ in outputs:
                 os.close(reader)
+            if isinstance(error, OSError) and not isinstance(error, SpawnError):  # no more descriptors
+                raise spawn.spawn_error(self._argv[0], error) from error
             raise
         finally:
             for descriptor in theirs:

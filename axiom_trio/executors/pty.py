@@ -103,6 +103,7 @@ class PtyExecutor(Executor):
         except OSError as error:
             why = "there is no free pseudo-terminal" if error.errno == errno.ENOSPC else error.strerror
             raise SpawnError(error.errno, f"can't start {self._argv[0]}: {why}") from error
+        duplicate = -1
         try:
             # Opening the slave as its first terminal makes it the session's controlling one.
             files = [
@@ -115,16 +116,21 @@ class PtyExecutor(Executor):
                 modes = termios.tcgetattr(slave)
                 modes[3] &= ~termios.ECHO
                 termios.tcsetattr(slave, termios.TCSANOW, modes)
+            duplicate = os.dup(master)
             pid = spawn.spawn(self._argv, cwd=self._cwd, env=self._env, files=files)
-        except BaseException:
+        except BaseException as error:
             os.close(master)
+            if duplicate >= 0:
+                os.close(duplicate)
+            if isinstance(error, OSError) and not isinstance(error, SpawnError):  # no more descriptors
+                raise spawn.spawn_error(self._argv[0], error) from error
             raise
         finally:
             os.close(slave)
         from ptyprocess import PtyProcess  # takes 4 ms to import
 
         os.set_blocking(master, False)
-        self._pty = pty = PtyProcess(pid, os.dup(master))
+        self._pty = pty = PtyProcess(pid, duplicate)
         pty.fileobj.close()  # closes the duplicate
         pty.fileobj = None
         pty.fd = master

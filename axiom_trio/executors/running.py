@@ -17,6 +17,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -55,12 +56,9 @@ class RunningProcess:
         """Send a signal to the whole group; nothing happens when it's gone."""
         if self._reaped:
             return
-        try:
+        # Not permitted: a set-uid child; its descriptors' end is all we can wait for.
+        with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signum)
-        except ProcessLookupError:
-            pass
-        except PermissionError:  # a set-uid child; its descriptors' end is all we can wait for
-            pass
 
     async def run(self, port: Port) -> Exit:
         """Read to the end, and return the exit. Kills what is left of the group, and closes."""
@@ -75,16 +73,23 @@ class RunningProcess:
         finally:
             if not self._exited:  # only on a defect or an exception of the port: leave nothing behind
                 self.signal(signal.SIGKILL)
-            _, status = os.waitpid(self.pid, 0)  # noqa: ASYNC222 (it has exited, or was just killed)
+            try:
+                _, status = os.waitpid(self.pid, 0)  # noqa: ASYNC222 (it has exited, or was just killed)
+            except ChildProcessError:
+                status = None
             self._reaped = True
             for descriptor, _ in self._outputs:
                 trio.lowlevel.notify_closing(descriptor)
                 os.close(descriptor)
+        if status is None:
+            return Exit(None, error="its exit status can't be known: SIGCHLD is ignored in this program")
         return Exit(*exit_status(status))
 
     async def _watch_exit(self) -> None:
         try:
             descriptor = os.pidfd_open(self.pid)
+        except ProcessLookupError:  # gone without a trace, as where SIGCHLD is ignored
+            await trio.lowlevel.checkpoint()
         except (AttributeError, OSError):  # not this kernel, or no descriptor left
             await self._poll_exit()
         else:
@@ -99,8 +104,9 @@ class RunningProcess:
 
     async def _poll_exit(self) -> None:
         flags = os.WEXITED | os.WNOHANG | os.WNOWAIT  # leaves it a zombie, as a pidfd does
-        while os.waitid(os.P_PID, self.pid, flags) is None:  # noqa: ASYNC110, ASYNC222 (WNOHANG)
-            await trio.sleep(_POLL_EXIT)
+        with suppress(ChildProcessError):
+            while os.waitid(os.P_PID, self.pid, flags) is None:  # noqa: ASYNC110, ASYNC222 (WNOHANG)
+                await trio.sleep(_POLL_EXIT)
 
     async def _read(self, descriptor: int, kind: Kind, port: Port) -> None:
         read = self._read_burst if self._small_reads else os.read

@@ -65,6 +65,7 @@ def spawn(
     arguments = list(argv)
     if cwd is not None:
         _check_directory(argv[0], cwd)
+        cwd = os.path.abspath(cwd)  # `cd` would take `-` and CDPATH into account
         # posix_spawn can't change the directory; a shell does it and becomes the program.
         arguments = [_SHELL, "-c", 'cd -- "$0" && exec "$@"', cwd, program, *argv[1:]]
         program = _SHELL
@@ -79,7 +80,7 @@ def spawn(
             setsigdef=_DEFAULT_SIGNALS,
         )
     except OSError as error:
-        raise _spawn_error(argv[0], error) from error
+        raise spawn_error(argv[0], error) from error
 
 
 def exit_status(status: int) -> tuple[int | None, int | None]:
@@ -96,7 +97,7 @@ def _find(name: str, cwd: str | None, env: Mapping[str, str]) -> str:
         if not os.path.exists(path):
             error = errno.ENOENT
         if error is not None:
-            raise _spawn_error(name, OSError(error, os.strerror(error)))
+            raise spawn_error(name, OSError(error, os.strerror(error)))
         return os.path.abspath(path) if cwd is not None else path
     denied = False
     for folder in env.get("PATH", os.defpath).split(os.pathsep):
@@ -105,7 +106,7 @@ def _find(name: str, cwd: str | None, env: Mapping[str, str]) -> str:
             return os.path.abspath(path) if cwd is not None else path
         denied = denied or os.path.isfile(path)
     code = errno.EACCES if denied else errno.ENOENT
-    raise _spawn_error(name, OSError(code, os.strerror(code)))
+    raise spawn_error(name, OSError(code, os.strerror(code)))
 
 
 def _check_directory(name: str, cwd: str) -> None:
@@ -115,7 +116,8 @@ def _check_directory(name: str, cwd: str) -> None:
         raise SpawnError(code, f"can't start {name} in {cwd}: {error.strerror}") from error
 
 
-def _spawn_error(name: str, error: OSError) -> SpawnError:
+def spawn_error(name: str, error: OSError) -> SpawnError:
+    """What to raise for a command that can't be started."""
     if error.errno == errno.ENOENT:
         why = "command not found"
     elif error.errno == errno.ENOEXEC:

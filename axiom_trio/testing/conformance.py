@@ -155,7 +155,8 @@ async def _check_back_pressure(executor: Executor) -> None:
         while before != (before := aggregator.statistics().bytes) or not before:
             await trio.sleep(0.1)
         _check(
-            before <= _GATE + _CHUNKS, "it stops while nobody reads: the engine takes over no more than its bounds",
+            before <= _GATE + _CHUNKS,
+            "it stops while nobody reads: the engine takes over no more than its bounds",
         )
         sink.resume()
         await sink.wait_until(lambda sink: sink.size > 4 * before)
