@@ -52,8 +52,12 @@ def compiled(cc: str, build: Path) -> Helpers:
 
 def interpreted(reason: str) -> Helpers:
     python = [sys.executable, "-S", "-E"]
-    argvs = {name: [*python, str(HERE / "fallback" / f"{name}.py")] for name in PROGRAMS if name != "ptyfloor"}
-    return Helpers(**argvs, ptyfloor=None, remark=f"children and checker in Python: {reason}; figures are too low")
+    argvs = {
+        name: [*python, str(HERE / "fallback" / f"{name}.py")] for name in PROGRAMS if name != "ptyfloor"
+    }
+    return Helpers(
+        **argvs, ptyfloor=None, remark=f"children and checker in Python: {reason}; figures are too low"
+    )
 
 
 def build(folder: Path = HERE / ".build") -> Helpers:

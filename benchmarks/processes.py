@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -77,10 +78,8 @@ def kill_tree(tree: Tree) -> None:
     """Ends what the harness started as one tool: its group, and what is under it in other groups."""
     pids = tree.pids()
     for kill, pid in [(os.killpg, tree.root), *((os.kill, pid) for pid in pids)]:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
 
 def started(pid_file: Path) -> list[int]:
@@ -99,8 +98,6 @@ def survivors(pid_file: Path) -> list[int]:
 def kill_survivors(pid_file: Path) -> int:
     left = survivors(pid_file)
     for pid in left:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
     return len(left)

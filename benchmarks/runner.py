@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.peers import Command
@@ -30,7 +30,7 @@ class Outcome:
     problem: str = ""
     said: str = ""  # what the sink printed
     survivors: int = 0
-    values: dict[str, float] = field(default_factory=dict)
+    tool_ended: float = 0.0  # on the monotonic clock
 
     @property
     def report(self) -> dict[str, float]:
@@ -52,7 +52,9 @@ def wait(pidfd: int, seconds: float) -> bool:
     return bool(poller.poll(max(0, int(seconds * 1000))))
 
 
-def watch_until(pidfd: int, tree: Tree, limit: float, step: float, look: Callable[[Tree], bool] | None) -> str:
+def watch_until(
+    pidfd: int, tree: Tree, limit: float, step: float, look: Callable[[Tree], bool] | None
+) -> str:
     """Waits for the tool's end. Says what is wrong, if anything."""
     deadline = time.monotonic() + limit
     while not wait(pidfd, min(step, max(0.0, deadline - time.monotonic()))):
@@ -111,6 +113,7 @@ def run(
             finally:
                 os.close(pidfd)
             _, status, usage = os.wait4(tool.pid, 0)
+            outcome.tool_ended = time.monotonic()
             tool.returncode = outcome.status = os.waitstatus_to_exitcode(status)
             if work is not None and alive:
                 kill_survivors(work.pid_file)
@@ -132,7 +135,8 @@ def run(
         outcome.said = answers.read().decode(errors="replace")
         if outcome.status and not alive and not outcome.problem:
             errors.seek(0)
-            tail = errors.read()[-300:].decode(errors="replace").strip().replace("\n", " / ")
+            tail = errors.read().decode(errors="replace").replace(str(command.cwd), "…")
+            tail = tail.strip()[-300:].replace("\n", " / ")
             outcome.problem = f"exit {outcome.status}: {tail}"
     return outcome
 

@@ -16,9 +16,7 @@ def piece(data: bytes) -> bool:
     """Whether this has a piece of a child's line in it."""
     if FIGURES.search(data):
         return True
-    return any(
-        run[i : i + 6] in LETTERS for run in NOT_LETTERS.split(data) for i in range(len(run) - 5)
-    )
+    return any(run[i : i + 6] in LETTERS for run in NOT_LETTERS.split(data) for i in range(len(run) - 5))
 
 
 class Verifier:
@@ -30,7 +28,9 @@ class Verifier:
         ]
         self.next = [0] * children
         self.got = [0] * children
-        self.counts = dict.fromkeys(("bytes", "good", "lost", "torn", "glued", "reordered", "duplicated", "noise"), 0)
+        self.counts = dict.fromkeys(
+            ("bytes", "good", "lost", "torn", "glued", "reordered", "duplicated", "noise"), 0
+        )
         self.sample = ""
 
     def count(self, what: str, line: bytes) -> None:
