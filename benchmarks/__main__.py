@@ -40,8 +40,19 @@ def arguments() -> argparse.Namespace:
     add("--tools", metavar="NAME,…", default="", help="of " + ", ".join(BY_NAME))
     add("--size", metavar="MB", type=int, help="size of a throughput run")
     add("--rounds", metavar="N", type=int, help="5; 2 with --quick")
-    add("--out", metavar="DIR", type=Path, default=Path(__file__).parent / "results", help="benchmarks/results")
-    add("--render", metavar="FILE", type=Path, help="measure nothing, write table and picture of this JSON again")
+    add(
+        "--out",
+        metavar="DIR",
+        type=Path,
+        default=Path(__file__).parent / "results",
+        help="benchmarks/results",
+    )
+    add(
+        "--render",
+        metavar="FILE",
+        type=Path,
+        help="measure nothing, write table and picture of this JSON again",
+    )
     asked = parser.parse_args()
     for names, known, option in ((asked.only, MEASUREMENTS, "--only"), (asked.tools, BY_NAME, "--tools")):
         unknown = [name for name in names.split(",") if name and name not in known]

@@ -12,6 +12,7 @@ from benchmarks.goals import OURS, Cases
 from benchmarks.series import Case
 
 WIDTH, MARGIN, GAP, ROW, LABELS, VALUES = 1120, 36, 44, 25, 118, 96
+MOST = 25
 PANEL = (WIDTH - 2 * MARGIN - GAP) // 2
 
 STYLE = """
@@ -21,11 +22,11 @@ text { font: 12px ui-sans-serif, -apple-system, "Segoe UI", Roboto, "Helvetica N
 .head { font-size: 14px; font-weight: 600 } .soft { fill: #6b7280 } .small { font-size: 11px }
 .bold { font-weight: 700 } .bad { fill: #b91c1c } .end { text-anchor: end } .mid { text-anchor: middle }
 .ours { fill: #0f766e } .peer { fill: #94a3b8 } .floor { fill: #cbd5e1 } .gone { fill: #fecaca }
-.ours2 { fill: #5eead4 } .peer2 { fill: #d5dce6 } .grid { stroke: #e5e7eb } .track { fill: #f3f4f6 }
+.ours2 { fill: #5eead4 } .peer2 { fill: #d5dce6 } .grid { stroke: #e5e7eb } .cut { stroke: #ffffff; stroke-width: 2.5 }
 @media (prefers-color-scheme: dark) {
   text { fill: #e5e7eb } .ground { fill: #0d1117; stroke: #30363d } .soft { fill: #9ca3af } .bad { fill: #fca5a5 }
   .ours { fill: #2dd4bf } .peer { fill: #64748b } .floor { fill: #3b4658 } .gone { fill: #7f1d1d }
-  .ours2 { fill: #115e59 } .peer2 { fill: #364152 } .grid { stroke: #262c36 } .track { fill: #161b22 }
+  .ours2 { fill: #115e59 } .peer2 { fill: #364152 } .grid { stroke: #262c36 } .cut { stroke: #0d1117 }
 }
 """
 
@@ -47,6 +48,7 @@ class Panel:
     hint: str
     bars: list[Bar]
     log: bool = False
+    cut: bool = False  # bars that are very much longer than ours are cut short
 
     @property
     def height(self) -> int:
@@ -95,7 +97,9 @@ def simple(
         if value is not None and (floors or kind != "floor"):
             bars.append(Bar(tool, value, short(value) + unit, kind, flaw(case, tool)))
     bars = in_order(bars, most_first=most_first)
-    return bars + [Bar(tool, None, "", "gone", "failed") for tool in case.problems if tool not in case.samples]
+    return bars + [
+        Bar(tool, None, "", "gone", "failed") for tool in case.problems if tool not in case.samples
+    ]
 
 
 def paired(first: Case, second: Case | None, result: dict, metric: str) -> list[Bar]:
@@ -105,7 +109,9 @@ def paired(first: Case, second: Case | None, result: dict, metric: str) -> list[
         words = " / ".join("–" if v is None else short(v) for v in (value, *([other] if second else [])))
         bars.append(Bar(tool, value, words, kind_of(tool, result), second=other))
     bars = in_order(bars, most_first=False)
-    return bars + [Bar(tool, None, "", "gone", "over 4 GB") for tool in first.problems if tool not in first.samples]
+    return bars + [
+        Bar(tool, None, "", "gone", "over 4 GB") for tool in first.problems if tool not in first.samples
+    ]
 
 
 def ranges(idle: Case, flood: Case | None, result: dict) -> list[Bar]:
@@ -114,7 +120,9 @@ def ranges(idle: Case, flood: Case | None, result: dict) -> list[Bar]:
         near, far = idle.median(tool, "p50"), idle.median(tool, "p99")
         low, high = (flood.median(tool, "p50"), flood.median(tool, "p99")) if flood else (None, None)
         words = f"{short(far / 1000)}" if far else "–"
-        words += f" / {short(high / 1000)}" if high else " / –" if flood else ""
+        speed = flood.median(tool, "mb_s") if flood else None
+        if flood:
+            words += f" / {short(high / 1000)}   {speed:,.0f}" if high and speed is not None else " / –   –"
         beside = (low / 1000, high / 1000) if low and high else None
         start, end = (near / 1000, far / 1000) if near and far else (None, None)
         bars.append(Bar(tool, start, words, kind_of(tool, result), second=end, beside=beside))
@@ -126,57 +134,80 @@ def scale_of(panel: Panel, width: float) -> tuple[Callable[[float], float], list
     if not values:
         return (lambda _: 0.0), []
     if not panel.log:
-        return (lambda v: v / max(values) * width), []
+        ours = [bar.value for bar in panel.bars if bar.kind == "ours" and bar.value]
+        most = min([max(values), *(value * MOST for value in ours[:1])]) if panel.cut else max(values)
+        return (lambda v: v / most * width), []
     low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
     ticks = [10.0**n for n in range(low, high + 1)]
     return (lambda v: (math.log10(v) - low) / max(1, high - low) * width), ticks
 
 
-def drawn_bar(bar: Bar, x: float, y: float, at: Callable[[float], float], *, log: bool) -> list[str]:
-    style = "bold end" if bar.kind == "ours" else "end"
-    parts = [text(x - 8, y + 13.5, bar.name, style)]
-    pale = "ours2" if bar.kind == "ours" else "peer2"
-    end = 0.0
-    if log:
-        for near, far, top, look in ((bar.value, bar.second, y + 3, pale), (*(bar.beside or (None, None)), y + 10, bar.kind)):
-            if near and far:
-                parts.append(rect(x + at(near), top, at(far) - at(near), 6, look))
-        return [*parts, text(x + at(0.0) if False else x, y, "")]
-    if bar.second is not None:
-        parts.append(rect(x, y + 2, at(bar.second), 16, pale))
-        end = at(bar.second)
-    if bar.value is not None:
-        inset = 5 if bar.second is not None else 2
-        parts.append(rect(x, y + inset, at(bar.value), 20 - 2 * inset, bar.kind))
-        end = max(end, at(bar.value))
-    parts.append(text(x + end + 7, y + 14, bar.text, "bold small" if bar.kind == "ours" else "small"))
+def end_words(bar: Bar, x: float, y: float) -> list[str]:
+    parts = [text(x + 7, y + 14, bar.text, "bold small" if bar.kind == "ours" else "small")]
     if bar.remark:
-        parts.append(text(x + end + (13 if bar.text else 4) + 6.4 * len(bar.text), y + 14, bar.remark, "bad small"))
+        parts.append(text(x + (13 if bar.text else 4) + 6.6 * len(bar.text), y + 14, bar.remark, "bad small"))
+    return parts
+
+
+def drawn_bar(bar: Bar, x: float, y: float, at: Callable[[float], float], width: float) -> list[str]:
+    parts = [name_of(bar, x, y)]
+    end = 0.0
+    behind, inset = bar.second, 2
+    if behind is not None:
+        parts.append(rect(x, y + 2, min(at(behind), width), 16, "ours2" if bar.kind == "ours" else "peer2"))
+        end, inset = min(at(behind), width), 5
+    if bar.value is not None:
+        length = at(bar.value)
+        parts.append(rect(x, y + inset, min(length, width), 20 - 2 * inset, bar.kind))
+        end = max(end, min(length, width))
+        if length > width:  # it goes on: two cuts
+            parts += [f'<path d="M{x + width - n} {y + 19} l5 -18" class="cut"/>' for n in (22, 15)]
+    return parts + end_words(bar, x + end, y)
+
+
+def name_of(bar: Bar, x: float, y: float) -> str:
+    return text(x - 8, y + 13.5, bar.name, "bold end" if bar.kind == "ours" else "end")
+
+
+def drawn_range(bar: Bar, x: float, y: float, at: Callable[[float], float], right: float) -> list[str]:
+    pale = "ours2" if bar.kind == "ours" else "peer2"
+    parts = [name_of(bar, x, y), text(right, y + 14, bar.text, "small end" + " bold" * (bar.kind == "ours"))]
+    for near, far, top, look in (
+        (bar.value, bar.second, y + 3, pale),
+        (*(bar.beside or (None, None)), y + 10, bar.kind),
+    ):
+        if near and far:
+            parts.append(rect(x + at(near), top, at(far) - at(near), 6, look))
     return parts
 
 
 def drawn(panel: Panel, x: float, y: float) -> list[str]:
     parts = [text(x, y + 14, panel.title, "head"), text(x, y + 31, panel.hint, "soft small")]
     left, top = x + LABELS, y + 42
-    width = PANEL - LABELS - VALUES
+    width = PANEL - LABELS - (VALUES + 34 if panel.log else VALUES)
     at, ticks = scale_of(panel, width)
     bottom = top + ROW * len(panel.bars)
     for tick in ticks:
         line = left + at(tick)
         parts.append(f'<line x1="{line:.1f}" x2="{line:.1f}" y1="{top}" y2="{bottom}" class="grid"/>')
-        parts.append(text(line, bottom + 14, f"{tick:g} ms" if tick < 1000 else f"{tick / 1000:g} s", "soft small mid"))
+        parts.append(
+            text(line, bottom + 14, f"{tick:g} ms" if tick < 1000 else f"{tick / 1000:g} s", "soft small mid")
+        )
     for n, bar in enumerate(panel.bars):
-        parts += drawn_bar(bar, left, top + n * ROW, at, log=panel.log)
-        if panel.log:
-            parts.append(text(x + PANEL, top + n * ROW + 14, bar.text, "small end" + " bold" * (bar.kind == "ours")))
+        row = top + n * ROW
+        parts += (
+            drawn_range(bar, left, row, at, x + PANEL) if panel.log else drawn_bar(bar, left, row, at, width)
+        )
     return parts
 
 
-def startup_bars(case: Case, result: dict) -> list[Bar]:
+def startup_bars(case: Case) -> list[Bar]:
     bars = []
     for subject in case.samples:
         value = case.median(subject, "ms")
-        name = subject.removesuffix(": true").replace("axiom-trio", "axiom").replace("python -c pass", "python")
+        name = (
+            subject.removesuffix(": true").replace("axiom-trio", "axiom").replace("python -c pass", "python")
+        )
         kind = "ours" if subject.startswith(OURS) else "peer" if ": true" in subject else "floor"
         if value is not None:
             bars.append(Bar(name, value, short(value), kind))
@@ -188,25 +219,30 @@ def panels(result: dict, cases: Cases) -> list[Panel]:
     fast = cases.get("throughput-large") or cases.get("throughput-small")
     if fast:
         hint = "MB/s, longer is better; start-up included"
-        found.append(Panel("Throughput: " + fast.title, hint, simple(fast, result, "mb_s", most_first=True)))
-        cpu = simple(fast, result, "cpu_s_gb", most_first=False, floors=True)
-        found.append(Panel("CPU of the tool itself", "seconds per GB of output, shorter is better; same runs", [b for b in cpu if b.value is not None]))
+        size = fast.title.rsplit(", ", 1)[1]
+        bars = simple(fast, result, "mb_s", most_first=True)
+        found.append(Panel(f"Throughput, 10 children, 100-byte lines, {size}", hint, bars))
+        bars = [b for b in simple(fast, result, "cpu_s_gb", most_first=False) if b.value is not None]
+        hint = "seconds per GB of output, shorter is better; the same runs"
+        found.append(Panel("CPU of the tool itself", hint, bars, cut=True))
     for count in (100, 10):
         idle = cases.get(f"latency-{count}-idle")
         if idle:
-            hint = "p50 to p99, log scale, left is better; pale: quiet, strong: beside a flood; figures: p99"
+            hint = "p50 to p99, log scale, left is better; pale: quiet, strong: beside a flood; p99, and MB/s of the flood"
             bars = ranges(idle, cases.get(f"latency-{count}-flood"), result)
             found.append(Panel(f"Latency, {count} children, child to reader", hint, bars, log=True))
             break
     if "memory-100" in cases:
         idle = cases.get("memory-idle")
-        hint = "MB, all processes of the tool: 100 children that flood" + (f" / {idle.title.split(', ')[1]} (pale)" if idle else "")
+        hint = "MB, all processes of the tool: 100 children that flood"
+        hint += f" / {idle.title.split(', ')[1]} (pale)" if idle else ""
         found.append(Panel("Peak memory", hint, paired(cases["memory-100"], idle, result, "tree_mb")))
     if "many" in cases:
         bars = simple(cases["many"], result, "seconds", most_first=False, unit=" s")
         found.append(Panel(cases["many"].title.capitalize(), "seconds, shorter is better", bars))
     if "startup" in cases:
-        found.append(Panel("Start-up, one child that does nothing", "ms, shorter is better", startup_bars(cases["startup"], result)))
+        bars = startup_bars(cases["startup"])
+        found.append(Panel("Start-up, one child that does nothing", "ms, shorter is better", bars))
     return found
 
 
@@ -218,9 +254,10 @@ def svg(result: dict, cases: Cases) -> str:
         y += max(panel.height for panel in pair) + 26
     height = int(y + 6)
     where = f"{machine.in_words(result['machine'])}; {result['when']}; medians of {result['rounds']} interleaved rounds"
+    size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img" aria-label="axiom-trio beside other tools">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="axiom-trio and its peers">',
             f"<style>{STYLE}</style>",
             f'<rect x="0.5" y="0.5" width="{WIDTH - 1}" height="{height - 1}" rx="10" class="ground"/>',
             text(MARGIN, 42, "axiom-trio beside its peers", "title"),

@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 GENERATORS = {b"axgen", b"generator.py"}
+SHELLS = {b"sh", b"dash", b"bash"}
 
 
 def words(pid: int) -> list[bytes]:
@@ -17,8 +18,12 @@ def words(pid: int) -> list[bytes]:
         return []
 
 
-def is_generator(argv: list[bytes]) -> bool:
-    return any(os.path.basename(word) in GENERATORS for word in argv[:1] + argv[3:4])
+def is_child(argv: list[bytes]) -> bool:
+    """Whether this is what a tool was given to run: the generator, or a shell around it."""
+    words = argv[:1] + argv[3:4]
+    if len(argv) >= 3 and argv[1] == b"-c" and os.path.basename(argv[0]) in SHELLS:
+        words += argv[2].replace(b"'", b"").split()[:4]
+    return any(os.path.basename(word) in GENERATORS for word in words)
 
 
 def direct_children(pid: int) -> list[int]:
@@ -36,16 +41,16 @@ class Tree:
 
     def __init__(self, root: int) -> None:
         self.root = root
-        self.generators: set[int] = set()
+        self.given: set[int] = set()
 
     def pids(self) -> list[int]:
         found, waiting = [], [self.root]
         while waiting:
             pid = waiting.pop()
-            if pid in self.generators:
+            if pid in self.given:
                 continue
-            if pid != self.root and is_generator(words(pid)):
-                self.generators.add(pid)
+            if pid != self.root and is_child(words(pid)):
+                self.given.add(pid)
                 continue
             found.append(pid)
             waiting += direct_children(pid)

@@ -19,7 +19,9 @@ def number(value: float | None) -> str:
 
 def table(header: Row, rows: list[Row]) -> str:
     lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("cat|cat", "cat \\| cat") for cell in row) + " |" for row in lines)
+    return "\n".join(
+        "| " + " | ".join(cell.replace("cat|cat", "cat \\| cat") for cell in row) + " |" for row in lines
+    )
 
 
 def subjects(cases: list[Case]) -> list[str]:
@@ -32,7 +34,7 @@ def cell(case: Case, tool: str, metric: str, scale: float = 1.0) -> str:
     value = case.median(tool, metric)
     if value is None:
         return "failed" if tool in case.problems else "–"
-    note = f" ({case.notes[tool]})" if tool in case.notes and case.notes[tool].startswith("at ") else ""
+    note = f" ({case.notes[tool]})" if tool in case.notes else ""
     return number(value * scale) + note
 
 
@@ -69,11 +71,12 @@ def pty(cases: Cases) -> str:
     if "pty" not in cases:
         return ""
     case = cases["pty"]
-    rows = [
-        [label(t), cell(case, t, "mb_s"), ratio(case, t, "mb_s"), cell(case, t, "cpu_s_gb")]
-        for t in subjects([case])
-    ]
-    return f"## {case.title}\n\n" + table(["", "MB/s", "ours / theirs", "own CPU, s/GB"], rows)
+    rows = []
+    for tool in subjects([case]):
+        found = case.verdicts.get(tool)
+        row = [label(tool), cell(case, tool, "mb_s"), ratio(case, tool, "mb_s"), cell(case, tool, "cpu_s_gb")]
+        rows.append([*row, verify.in_words(found) if found else ""])
+    return f"## {case.title}\n\n" + table(["", "MB/s", "ours / theirs", "own CPU, s/GB", "output"], rows)
 
 
 def latency(cases: Cases) -> str:
@@ -102,7 +105,9 @@ def by_case(cases: Cases, prefix: str, title: str, metric: str, unit: str) -> st
     if not chosen:
         return ""
     rows = [[label(tool), *(cell(case, tool, metric) for case in chosen)] for tool in subjects(chosen)]
-    return f"## {title}\n\n" + table([unit, *(case.title.replace(title.lower() + ", ", "") for case in chosen)], rows)
+    return f"## {title}\n\n" + table(
+        [unit, *(case.title.replace(title.lower() + ", ", "") for case in chosen)], rows
+    )
 
 
 def many(cases: Cases) -> str:
@@ -113,8 +118,7 @@ def many(cases: Cases) -> str:
     for tool in subjects(chosen):
         row = [label(tool)]
         for case in chosen:
-            note = case.notes.get(tool, "")
-            row.append(cell(case, tool, "seconds") + (f" ({note})" if note else ""))
+            row.append(cell(case, tool, "seconds"))
         found = cases["many"].verdicts.get(tool, {}) if "many" in cases else {}
         rows.append([*row, verify.in_words(found) if found else ""])
     return "## Many children\n\n" + table(["seconds", *(case.title for case in chosen), "output"], rows)
@@ -140,13 +144,17 @@ def goals(rows: list[dict]) -> str:
 
 
 def failures(cases: Cases) -> str:
-    rows = [f"* {case.title}: {tool}: {why}" for case in cases.values() for tool, why in case.problems.items()]
+    rows = [
+        f"* {case.title}: {tool}: {why}" for case in cases.values() for tool, why in case.problems.items()
+    ]
     return "## What did not work\n\n" + "\n".join(rows) if rows else ""
 
 
 def versions(tools: dict[str, dict]) -> str:
     present = [f"{n} {t['version']}".strip() for n, t in tools.items() if t["installed"] and not t["floor"]]
-    absent = [f"* {name}: not found; {tool['install']}" for name, tool in tools.items() if not tool["installed"]]
+    absent = [
+        f"* {name}: not found; {tool['install']}" for name, tool in tools.items() if not tool["installed"]
+    ]
     text = "## Versions\n\n" + ", ".join(present) + "."
     return text + ("\n\nMissing:\n\n" + "\n".join(absent) if absent else "")
 
@@ -155,7 +163,8 @@ def markdown(result: dict, cases: Cases) -> str:
     how = f"Medians of {result['rounds']} interleaved rounds, ratios from round to round, through a pipe."
     parts = [
         f"# Benchmarks, {result['when']}",
-        f"{machine.in_words(result['machine'])}. {how}" + (" Quick run: figures are rough." if result["quick"] else ""),
+        f"{machine.in_words(result['machine'])}. {how}"
+        + (" Quick run: figures are rough." if result["quick"] else ""),
         result["remark"],
         goals(result["goals"]),
         throughput(cases),

@@ -132,8 +132,8 @@ PEERS = [
         most_children=200,
         remark="starts a package manager per child: not asked for 1000",
     ),
-    Peer("bun", ("bun",), bun, "npm install -g bun", "{} | ", remark="bun run --parallel"),
-    Peer("pnpm", ("pnpm",), pnpm, "npm install -g pnpm", ". {}: ", remark="pnpm run /pattern/"),
+    Peer("bun", ("bun",), bun, "npm install -g bun", "{} | ", most_mb=100, remark="bun run --parallel"),
+    Peer("pnpm", ("pnpm",), pnpm, "npm install -g pnpm", ". {}: ", most_mb=200, remark="pnpm run /pattern/"),
     Peer("poe", ("poe",), poe, "pip install poethepoet", "{} | ", most_mb=100, remark="parallel tasks"),
     Peer(
         "concurrently", ("concurrently",), concurrently, "npm install -g concurrently", "[{}] ", most_mb=200

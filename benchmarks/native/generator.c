@@ -139,13 +139,15 @@ int main(int argc, char **argv) {
     if (argc < 3) return fprintf(stderr, "usage: axgen MODE NAME [key=value ...]\n"), 2;
     int child = atoi(argv[2] + (argv[2][0] == 'c'));
     for (int i = 3; i < argc; i++) {
-        char *equals = strchr(argv[i], '=');
-        if (!equals) return fprintf(stderr, "axgen: %s: not key=value\n", argv[i]), 2;
-        *equals = 0;
+        /* argv stays as it is: by its command line the harness knows this process again. */
+        size_t key = strcspn(argv[i], "=");
+        if (!argv[i][key]) return fprintf(stderr, "axgen: %s: not key=value\n", argv[i]), 2;
         for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++)
-            if (!strcmp(argv[i], numbers[k].key)) *numbers[k].value = atol(equals + 1);
+            if (key == strlen(numbers[k].key) && !strncmp(argv[i], numbers[k].key, key))
+                *numbers[k].value = atol(argv[i] + key + 1);
         for (size_t k = 0; k < sizeof files / sizeof *files; k++)
-            if (!strcmp(argv[i], files[k].key)) *files[k].value = equals + 1;
+            if (key == strlen(files[k].key) && !strncmp(argv[i], files[k].key, key))
+                *files[k].value = argv[i] + key + 1;
     }
     if (length < 40 || length > 500) return fprintf(stderr, "axgen: length must be 40 to 500\n"), 2;
     if (ignore)
