@@ -116,9 +116,7 @@ def many(cases: Cases) -> str:
         return ""
     rows = []
     for tool in subjects(chosen):
-        row = [label(tool)]
-        for case in chosen:
-            row.append(cell(case, tool, "seconds"))
+        row = [label(tool), *(cell(case, tool, "seconds") for case in chosen)]
         found = cases["many"].verdicts.get(tool, {}) if "many" in cases else {}
         rows.append([*row, verify.in_words(found) if found else ""])
     return "## Many children\n\n" + table(["seconds", *(case.title for case in chosen), "output"], rows)
@@ -135,11 +133,10 @@ def startup(cases: Cases) -> str:
 
 def goals(rows: list[dict]) -> str:
     marks = {True: "yes", False: "**no**", None: "not measured"}
-    cells = [
-        [row["what"], row["goal"], "" if row["value"] is None else f"{number(row['value'])} {row['unit']}".strip(),
-         marks[row["reached"]]]
-        for row in rows
-    ]  # fmt: skip
+    cells = []
+    for row in rows:
+        measured = "" if row["value"] is None else f"{number(row['value'])} {row['unit']}".strip()
+        cells.append([row["what"], row["goal"], measured, marks[row["reached"]]])
     return "## Goals\n\n" + table(["", "goal", "measured", "reached"], cells)
 
 
