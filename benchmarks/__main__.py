@@ -79,6 +79,7 @@ def measure(asked: argparse.Namespace) -> dict:
         "machine": where,
         "tools": machine.tools(),
         "quick": asked.quick,
+        "size": asked.size,
         "rounds": context.rounds,
         "remark": built.remark,
         "goals": goals.judge({case.name: case for case in cases}),

@@ -131,12 +131,13 @@ def startup(cases: Cases) -> str:
     return "## Start-up\n\n" + table(["", "ms"], rows)
 
 
-def goals(rows: list[dict]) -> str:
+def goals(rows: list[dict], *, judged: bool) -> str:
     marks = {True: "yes", False: "**no**", None: "not measured"}
     cells = []
     for row in rows:
         measured = "" if row["value"] is None else f"{number(row['value'])} {row['unit']}".strip()
-        cells.append([row["what"], row["goal"], measured, marks[row["reached"]]])
+        verdict = marks[row["reached"]] if judged or row["reached"] is None else "not judged"
+        cells.append([row["what"], row["goal"], measured, verdict])
     return "## Goals\n\n" + table(["", "goal", "measured", "reached"], cells)
 
 
@@ -161,9 +162,9 @@ def markdown(result: dict, cases: Cases) -> str:
     parts = [
         f"# Benchmarks, {result['when']}",
         f"{machine.in_words(result['machine'])}. {how}"
-        + (" Quick run: figures are rough." if result["quick"] else ""),
+        + (" Quick run: rough, and smaller than the goals are meant for." if result["quick"] else ""),
         result["remark"],
-        goals(result["goals"]),
+        goals(result["goals"], judged=not result["quick"] and not result.get("size")),
         throughput(cases),
         pty(cases),
         latency(cases),
