@@ -73,6 +73,7 @@ class RunningProcess:
         finally:
             if not self._exited:  # only on a defect or an exception of the port: leave nothing behind
                 self.signal(signal.SIGKILL)
+            status: int | None
             try:
                 _, status = os.waitpid(self.pid, 0)  # noqa: ASYNC222 (it has exited, or was just killed)
             except ChildProcessError:
