@@ -34,6 +34,7 @@ DRAIN_TOTAL: Final = 1.0
 _KERNEL_BUFFER: Final = 1024 * 1024  # the most that a pipe can hold unless root says otherwise
 _POLL_EXIT: Final = 0.02
 _BURST: Final = 16  # reads joined, where reads are small
+_BURST_READ: Final = 4096  # a PTY's read gives at most 4095; to ask for more only costs memory
 _BURST_MIN: Final = 1024  # a read shorter than this ends a burst: the rest is not there yet
 
 
@@ -153,14 +154,14 @@ class RunningProcess:
 
     def _read_burst(self, descriptor: int, size: int) -> bytes:
         """Read until there's nothing more, as a PTY gives at most 4 KiB at once."""
-        first = os.read(descriptor, size)
+        first = os.read(descriptor, _BURST_READ)
         if len(first) < _BURST_MIN:
             return first
         parts = [first]
         size -= len(first)
         try:
             while size > 0 and len(parts) < _BURST:
-                part = os.read(descriptor, size)
+                part = os.read(descriptor, _BURST_READ)
                 parts.append(part)
                 size -= len(part)
                 if len(part) < _BURST_MIN:

@@ -17,6 +17,7 @@ import attrs
 
 from axiom_trio.sansio.errors import SpecificationError
 from axiom_trio.sansio.events import Completed, Gap, Intervention, Output, Started
+from axiom_trio.sansio.lines import fold
 from axiom_trio.sansio.names import printable, shorten
 
 if TYPE_CHECKING:
@@ -107,13 +108,15 @@ class TextFormatter:
         """
         row = self._rows[child, kind == "error"]
         if (
-            not (partial or row.held or row.tty)
+            not (partial or row.held)
             and self._floor is None
             and row.filter is None
             and data.endswith(b"\n")
             and kind != "intervention"
         ):
             # The hot path: one pass over the block, one copy.
+            if row.tty:
+                data = fold(data)
             prefix = self._prefix(row, time) if row.per_block else row.prefix
             if not prefix:
                 return [data], data.count(b"\n")
@@ -191,7 +194,7 @@ class TextFormatter:
             row.held.clear()
             row.held_size = 0
         if row.tty:
-            data = data.replace(b"\r\n", b"\n")
+            data = fold(data)
         if row.filter is not None:
             data = row.filter.feed(data)
         prefix = self._prefix(row, time)

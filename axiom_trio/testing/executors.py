@@ -186,7 +186,7 @@ class _Actor(Executor):
         finally:
             self.blocked = False
 
-    def _accept(self, is_error: bool, data: bytes) -> None:  # noqa: FBT001
+    def _accept(self, is_error: bool, data: bytes) -> None:
         self._accepted[is_error] += data
         if data:
             self._open[is_error] = not data.endswith(b"\n")
