@@ -248,7 +248,7 @@ class EventLog:
             text: It reads the formatted text too.
             leader: Others see only what this one has passed.
         """
-        position = self.base if position is None else min(position, self.next)
+        position = self.base if position is None else min(max(position, 0), self.next)
         cursor = Cursor(self, position, lossless=lossless, text=text)
         self._cursors.append(cursor)
         if lossless:
