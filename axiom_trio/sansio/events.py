@@ -187,6 +187,7 @@ class Gap:
     to_cursor: int
     events: int
     lines: int
+    """Exact, as the bytes are; only where the reader began at a place gone long before, at least so many."""
     bytes: int
 
 
