@@ -13,8 +13,7 @@ Theory of operation:
   that they never wait for a sink. They are few and small: their reserve is what
   lies beyond the gate.
 * A lossy cursor holds nothing. When it was overtaken it reads a `Gap` with the
-  exact counts first. So does a cursor opened at a place that is gone already; its
-  lines and bytes are exact from 0 or as far back as `LOOKBACK` tells, else "at least".
+  exact counts first. So does one that is opened at a place that is gone.
 * With a **leader** (a journal), the others see only what it has read and
   advanced past: written first, shown after.
 
@@ -39,7 +38,7 @@ HISTORY = 1024 * 1024
 EVENT_COST = 256
 """Bytes charged for an event beside its data: about what its objects take."""
 LOOKBACK = 8192
-"""Of so many events let go, at least, the lines and bytes before each are remembered: 16 bytes an event."""
+"""Events let go last, at least, of which the place is remembered: 16 bytes each."""
 
 
 class Batch:
@@ -145,8 +144,7 @@ class EventLog:
         "_evict_above",
         "_evicted_cost",
         "_gating",
-        "_past_bytes",
-        "_past_lines",
+        "_past",
         "_texting",
         "_texts_kept_from",
         "base",
@@ -181,8 +179,7 @@ class EventLog:
         """Called once when the log is half empty again; set while its writer waits."""
         self._evicted_cost = 0
         self._evict_above = history + (history >> 3)  # of `total`: let go in steps, not one by one
-        self._past_lines = array("q")
-        self._past_bytes = array("q")
+        self._past = array("q")  # lines and bytes before each of the events let go last, in turn
         self._cursors: list[Cursor] = []
         self._gating: list[Cursor] = []
         self._texting: list[Cursor] = []
@@ -254,10 +251,8 @@ class EventLog:
         """Open a cursor at `position` (default: the oldest event held).
 
         Args:
-            position: The cursor of the first event to read; at most `next`. If it is gone,
-                a `Gap` comes first. Its `events` are exact; its `lines` and `bytes` too, if
-                `position` is 0 or among the last `LOOKBACK` that went; else they count
-                from the oldest of these.
+            position: The first event to read; at most `next`. If it's gone, a `Gap` comes first, with
+                counts from 0 or from there; but from no more than the `LOOKBACK` that went last.
             lossless: It gates: nothing it has not passed is let go.
             text: It reads the formatted text too.
             leader: Others see only what this one has passed.
@@ -310,10 +305,8 @@ class EventLog:
         """Lines and bytes of output before `position`; before the oldest remembered, if it's older."""
         gone = self.base - position
         if gone > 0:
-            if position == 0:
-                return 0, 0
-            at = max(0, len(self._past_lines) - gone)
-            return self._past_lines[at], self._past_bytes[at]
+            at = max(0, len(self._past) - 2 * gone)
+            return (self._past[at], self._past[at + 1]) if position else (0, 0)
         lines, size = self.evicted_lines, self.evicted_bytes
         for event in self.events[: position - self.base]:
             if type(event) is Output:
@@ -328,15 +321,14 @@ class EventLog:
         excess = self.total - self._evicted_cost - self.history
         gone = size = 0
         lines, data_size = self.evicted_lines, self.evicted_bytes
-        remember_lines, remember_bytes = self._past_lines.append, self._past_bytes.append
-        evictable = islice(self.events, max(0, keep_from - self.base))
-        for event, cost in zip(evictable, self.costs, strict=False):
+        remember = self._past.append
+        for event, cost in zip(islice(self.events, max(0, keep_from - self.base)), self.costs, strict=False):
             if size >= excess:
                 break
             size += cost
             gone += 1
-            remember_lines(lines)
-            remember_bytes(data_size)
+            remember(lines)
+            remember(data_size)
             if type(event) is Output:
                 lines += event.lines
                 data_size += len(event.data)
@@ -345,8 +337,8 @@ class EventLog:
         self._evict_above += size
         self.base += gone
         del self.events[:gone], self.costs[:gone], self.texts[:gone]
-        if len(self._past_lines) > 2 * LOOKBACK:
-            del self._past_lines[:-LOOKBACK], self._past_bytes[:-LOOKBACK]
+        if len(self._past) > 4 * LOOKBACK:
+            del self._past[: -2 * LOOKBACK]
 
     def _release_texts(self) -> None:
         passed = min((cursor.position for cursor in self._texting), default=self.next)

@@ -325,7 +325,7 @@ def test_the_gap_of_one_who_comes_back(position: int, lines: int) -> None:
         for number in range(100):
             fill(log, b"%02d\n" % number)
         assert log.base == 100
-        del log._past_lines[:-5], log._past_bytes[:-5]  # as few as there may be
+        del log._past[:-10]  # as few as there may be
         cursor = log.cursor(position, lossless=False)
         if position == 100:
             assert cursor.peek().events == []
@@ -340,8 +340,8 @@ def test_the_lookback_is_bounded() -> None:
     log = EventLog(history=0)
     for number in range(3 * log_module.LOOKBACK):
         log.append(idle(number))
-        assert len(log._past_lines) == len(log._past_bytes) <= 2 * log_module.LOOKBACK
-    assert len(log._past_lines) >= log_module.LOOKBACK
+        assert len(log._past) <= 4 * log_module.LOOKBACK
+    assert len(log._past) >= 2 * log_module.LOOKBACK
 
 
 def test_an_overtaken_reader_gets_one_gap_after_another() -> None:
