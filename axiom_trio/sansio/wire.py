@@ -53,7 +53,8 @@ class WireEncoder:
         elif type(event) is Completed:
             self._children.pop(event.child, None)
         wire_type, data = _ENCODERS[type(event)]
-        cursor = event.to_cursor if isinstance(event, Gap) else event.cursor
+        # Who resumes after a gap's cursor reads on with the first event that wasn't missed.
+        cursor = event.to_cursor - 1 if isinstance(event, Gap) else event.cursor
         return {"type": wire_type, "cursor": cursor, "data": data(event)}
 
 
