@@ -4,7 +4,7 @@ Complications, and what follows from them:
 
 * A cancelled `send` of a memory channel leaves the item with the sender. So the
   chunk in hand is parked here, and the merger takes it when it has read the
-  channel to its end. Nothing is lost by cancelling an executor.
+  channel empty. Nothing is lost by cancelling an executor.
 * A chunk that waits in the channel takes in what comes next, up to one read's
   size. So the items grow with the load, a lone line goes at once, and a child has
   at most one chunk waiting and one in hand.
@@ -89,7 +89,7 @@ class ChildPort(Port):
         self.recent = b""
         """The last bytes, for `Child.tail`; the merger keeps it."""
         self.left: list[Chunk] = []
-        """What the channel could not take: read by the merger at the channel's end."""
+        """What the channel could not take yet, or ever: then the merger reads it here."""
         self.exit: Exit | None = None
         self.reason: Reason = "exit"
         self._merger = merger
@@ -99,6 +99,8 @@ class ChildPort(Port):
         self._splitters = {False: Splitter("output")}
         self._last: Chunk | None = None
         self._sends = 0
+        self._pushing = False
+        self._turn = trio.lowlevel.ParkingLot()
 
     @property
     def read_size(self) -> int:  # type: ignore[override]
@@ -167,12 +169,25 @@ class ChildPort(Port):
         else:
             # What is in hand is in `left` until the channel has it, so a cancel loses nothing.
             self.left.append(chunk)
+            while chunk in self.left:
+                if self._pushing:  # another task of the executor does it: stdout beside stderr
+                    await self._turn.park()
+                else:
+                    await self._push_left()
+        self._sends += 1
+        if self._sends % _CHECKPOINT_EVERY == 0:
+            await trio.lowlevel.checkpoint()
+
+    async def _push_left(self) -> None:
+        self._pushing = True
+        try:
             while self.left:
                 await self._push(self.left[0])
                 del self.left[0]
-        self._sends += 1
-        if self._sends % _CHECKPOINT_EVERY == 0:
-            await trio.lowlevel.cancel_shielded_checkpoint()
+                self._turn.unpark_all()
+        finally:
+            self._pushing = False
+            self._turn.unpark_all()
 
     async def _push(self, chunk: Chunk) -> None:
         try:
@@ -231,13 +246,21 @@ class ChildPort(Port):
     def take(self) -> Chunk | None:
         """The next chunk, or None if there is none now.
 
+        What a cancelled sender has left comes after what is in the channel.
+
         Raises:
-            trio.EndOfChannel: There will be no more but `left`.
+            trio.EndOfChannel: There will be no more.
         """
         try:
             chunk = self._receive.receive_nowait()
         except trio.WouldBlock:
-            return None
+            if self._pushing or not self.left:
+                return None
+            chunk = self.left.pop(0)
+        except trio.EndOfChannel:
+            if not self.left:
+                raise
+            chunk = self.left.pop(0)
         chunk.taken = True
         return chunk
 
