@@ -225,9 +225,6 @@ class Merger:
     # --- ends
 
     def _complete(self, port: ChildPort) -> None:
-        for chunk in port.left:
-            self._merge(port, chunk)
-        port.left.clear()
         meter = port.meter
         now = trio.current_time()
         for line in port.open_lines.values():  # they were published open; they end here

@@ -4,7 +4,7 @@ Complications, and what follows from them:
 
 * A cancelled `send` of a memory channel leaves the item with the sender. So the
   chunk in hand is parked here, and the merger takes it when it has read the
-  channel to its end. Nothing is lost by cancelling an executor.
+  channel empty. Nothing is lost by cancelling an executor.
 * A chunk that waits in the channel takes in what comes next, up to one read's
   size. So the items grow with the load, a lone line goes at once, and a child has
   at most one chunk waiting and one in hand.
@@ -89,7 +89,7 @@ class ChildPort(Port):
         self.recent = b""
         """The last bytes, for `Child.tail`; the merger keeps it."""
         self.left: list[Chunk] = []
-        """What the channel could not take: read by the merger at the channel's end."""
+        """What the channel could not take yet, or ever: then the merger reads it here."""
         self.exit: Exit | None = None
         self.reason: Reason = "exit"
         self._merger = merger
@@ -99,6 +99,7 @@ class ChildPort(Port):
         self._splitters = {False: Splitter("output")}
         self._last: Chunk | None = None
         self._sends = 0
+        self._sending = 0
 
     @property
     def read_size(self) -> int:  # type: ignore[override]
@@ -165,20 +166,30 @@ class ChildPort(Port):
             last.parts += chunk.parts
             last.size += chunk.size
         else:
-            # What is in hand is in `left` until the channel has it, so a cancel loses nothing.
+            # What a cancelled send has left goes first; the merger may take it meanwhile.
             self.left.append(chunk)
-            while self.left:
-                first = self.left[0]
-                if last is None or last.taken:  # the channel is empty
-                    self._send.send_nowait(first)
-                else:
-                    await self._send.send(first)
-                del self.left[0]
-                self._last = last = first
-                self._merger.mark(self)
+            while chunk in self.left:
+                await self._push(self.left.pop(0))
         self._sends += 1
         if self._sends % _CHECKPOINT_EVERY == 0:
-            await trio.lowlevel.cancel_shielded_checkpoint()
+            await trio.lowlevel.checkpoint()
+
+    async def _push(self, chunk: Chunk) -> None:
+        last = self._last
+        self._sending += 1
+        try:
+            if self._sending == 1 and (last is None or last.taken):  # the channel is empty
+                self._send.send_nowait(chunk)
+            else:
+                await self._send.send(chunk)
+        except trio.Cancelled:
+            self.left.insert(0, chunk)
+            self._merger.mark(self)
+            raise
+        finally:
+            self._sending -= 1
+        self._last = chunk
+        self._merger.mark(self)
 
     def _keep(self, data: bytes, kind: Kind) -> None:
         """Take in what a cancelled sender can't wait for."""
@@ -191,7 +202,7 @@ class ChildPort(Port):
 
     def publish_tail(self, splitter: Splitter) -> bool:
         """Send an open tail on its way, unless the channel is busy: then it isn't silence."""
-        if self.left or (self._last is not None and not self._last.taken):
+        if self._sending or self.left or (self._last is not None and not self._last.taken):
             return False
         piece = splitter.take()
         if piece:
@@ -221,13 +232,21 @@ class ChildPort(Port):
     def take(self) -> Chunk | None:
         """The next chunk, or None if there is none now.
 
+        What a cancelled sender has left comes after what is in the channel.
+
         Raises:
-            trio.EndOfChannel: There will be no more but `left`.
+            trio.EndOfChannel: There will be no more.
         """
         try:
             chunk = self._receive.receive_nowait()
         except trio.WouldBlock:
-            return None
+            if not self.left:
+                return None
+            chunk = self.left.pop(0)
+        except trio.EndOfChannel:
+            if not self.left:
+                raise
+            chunk = self.left.pop(0)
         chunk.taken = True
         return chunk
 

@@ -85,8 +85,7 @@ class _Actor(Executor):
         self.runs = 0
         """How often it was run."""
         self.running = False
-        self.blocked = False
-        """Whether it is in a `send` now."""
+        self._sending = 0
         self.signals_got: list[int] = []
         """The signals it was sent, whether it takes them or not."""
         self.input = bytearray()
@@ -96,6 +95,11 @@ class _Actor(Executor):
     def label(self) -> str:
         """The name it was made with."""
         return self._label
+
+    @property
+    def blocked(self) -> bool:
+        """Whether it is in a `send` now: when nothing moves, because the run is behind."""
+        return self._sending > 0
 
     def accepted(self, kind: Kind = "output") -> bytes:
         """The bytes taken over by the engine so far, in the last run: of the errors, or of all else.
@@ -172,7 +176,7 @@ class _Actor(Executor):
             data = (b"\n" if self._open[is_error] else b"") + step.line
             data += b"" if data.endswith(b"\n") else b"\n"
         self._offered[is_error] += data
-        self.blocked = True
+        self._sending += 1
         try:
             if isinstance(step, Send):
                 await port.send(step.data, step.kind)
@@ -184,7 +188,7 @@ class _Actor(Executor):
         else:
             self._accept(is_error, data)
         finally:
-            self.blocked = False
+            self._sending -= 1
 
     def _accept(self, is_error: bool, data: bytes) -> None:
         self._accepted[is_error] += data
@@ -245,6 +249,7 @@ class Puppet(_Actor):
         signals: What it does with signals: `none`, `obey` or `ignore`.
         goodbye: What it writes when a signal other than KILL ends it.
         takes_input: Whether it can be written to; see `input`.
+        split: Whether a task of its own writes the errors, as with two pipes.
     """
 
     def __init__(
@@ -254,16 +259,19 @@ class Puppet(_Actor):
         signals: Signals = "none",
         goodbye: bytes = b"",
         takes_input: bool = False,
+        split: bool = False,
     ) -> None:
         super().__init__(label=label, signals=signals, goodbye=goodbye, takes_input=takes_input)
-        self._steps: deque[tuple[Step, trio.Event]] = deque()
+        self._steps: dict[bool, deque[tuple[Step, trio.Event]]] = {False: deque(), True: deque()}
         self._lot = trio.lowlevel.ParkingLot()
+        self._split = split
         self._ended = False
 
     def post(self, step: Step) -> trio.Event:
         """Put a step into its queue; the event is set when it's done, or never will be."""
         done = trio.Event()
-        self._steps.append((step, done))
+        is_error = self._split and isinstance(step, Send | SendLine) and step.kind == "error"
+        self._steps[is_error].append((step, done))
         self._lot.unpark_all()
         if self._ended:
             done.set()
@@ -283,7 +291,7 @@ class Puppet(_Actor):
             raise NotRunningError(f"{self.label} ended before it had written this")
 
     def end(self, code: int = 0) -> None:
-        """Have it end with an exit status."""
+        """Have it end with an exit status, when it has written all it was told to."""
         self.post(Exit(code))
 
     def fail(self, error: Exception) -> None:
@@ -294,22 +302,35 @@ class Puppet(_Actor):
         self._ended = False
         port.started()
         try:
-            while True:
-                while not self._steps:
-                    await self._lot.park()
-                step, done = self._steps.popleft()
-                try:
-                    ended = await self._perform(port, step)
-                except BaseException:
-                    self._ended = True
-                    raise
-                finally:
-                    self._ended = self._ended or isinstance(step, Exit)
-                    done.set()
-                if ended is not None:
-                    return ended
+            if not self._split:
+                return await self._follow(port, False)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._follow, port, True)
+                ended = await self._follow(port, False)
+                while self._steps[True]:
+                    await self._steps[True][-1][1].wait()
+                nursery.cancel_scope.cancel(reason="the puppet ends")
+            return ended
         finally:
             self._ended = True
-            for _, done in self._steps:
+            for steps in self._steps.values():
+                for _, done in steps:
+                    done.set()
+                steps.clear()
+
+    async def _follow(self, port: Port, is_error: bool) -> Exit:  # noqa: FBT001
+        steps = self._steps[is_error]
+        while True:
+            while not steps:
+                await self._lot.park()
+            step, done = steps.popleft()
+            try:
+                ended = await self._perform(port, step)
+            except BaseException:
+                self._ended = True
+                raise
+            finally:
+                self._ended = self._ended or isinstance(step, Exit)
                 done.set()
-            self._steps.clear()
+            if ended is not None:
+                return ended
