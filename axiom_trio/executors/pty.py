@@ -55,7 +55,7 @@ class PtyExecutor(Executor):
         size: tuple[int, int] = (24, 80),
         echo: bool = False,
     ) -> None:
-        self._argv = spawn.to_argv(command)
+        self._argv = spawn.to_argv(command, tty=True)
         self._label = spawn.label_of(command)
         self._cwd = None if cwd is None else os.fspath(cwd)
         self._env = env

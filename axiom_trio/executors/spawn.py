@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 from typing import TYPE_CHECKING
 
@@ -21,20 +22,41 @@ if TYPE_CHECKING:
 
 _DEFAULT_SIGNALS = [s for s in signal.valid_signals() if s not in (signal.SIGKILL, signal.SIGSTOP)]
 _SHELL = "/bin/sh"
+# One program and its arguments, without anything that makes a shell run a second one.
+_SIMPLE = re.compile(r"\s*([\w./+-]+)(\s[^;|&()`\n]*)?", re.ASCII)
+_BUILTINS = frozenset(
+    [".", ":", "[", "alias", "bg", "bind", "break", "builtin", "caller", "case", "cd", "chdir", "command", "compgen", "complete", "continue", "coproc", "declare", "dirs", "disown", "do", "done", "echo", "elif", "else", "enable", "esac", "eval", "exec", "exit", "export", "false", "fc", "fg", "fi", "for", "function", "getopts", "hash", "help", "history", "if", "in", "jobs", "kill", "let", "local", "logout", "mapfile", "popd", "printf", "pushd", "pwd", "read", "readarray", "readonly", "return", "select", "set", "shift", "shopt", "source", "suspend", "test", "then", "time", "times", "trap", "true", "type", "typeset", "ulimit", "umask", "unalias", "unset", "until", "wait", "while"]
+)
+_PATIENT = "trap 'trap - TERM; kill $$' TERM; "
 
 
-def to_argv(command: str | Sequence[str]) -> list[str]:
+def to_argv(command: str | Sequence[str], *, tty: bool = False) -> list[str]:
     """A str is a shell command line, a sequence is an argv.
+
+    A shell that is asked to end dies at once, before the program it runs. Where it runs
+    only one, it makes way for it. Else, on a terminal, it waits for what it runs in the
+    foreground (as it does by itself after SIGINT), as the terminal ends with its leader.
 
     Raises:
         SpecificationError: There is nothing to run, or a NUL in it.
     """
-    argv = [_SHELL, "-c", command] if isinstance(command, str) else [os.fspath(part) for part in command]
+    argv = (
+        [_SHELL, "-c", _shell_line(command, tty=tty)]
+        if isinstance(command, str)
+        else [os.fspath(part) for part in command]
+    )
     if not argv or not argv[0] or (isinstance(command, str) and not command.strip()):
         raise SpecificationError("an empty command can't be run")
     if any("\0" in part for part in argv):
         raise SpecificationError(f"the command {command!r} has a NUL byte in it")
     return argv
+
+
+def _shell_line(line: str, *, tty: bool) -> str:
+    match = _SIMPLE.fullmatch(line)
+    if match is not None and match[1] not in _BUILTINS:
+        return "exec " + line.lstrip()
+    return _PATIENT + line if tty else line
 
 
 def label_of(command: str | Sequence[str]) -> str:
