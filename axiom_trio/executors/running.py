@@ -59,14 +59,15 @@ class RunningProcess:
         self._after_exit = 0
         self._exit_time: float | None = None
         self._killed = False
-        self._asked = False
+        self._asked: int | None = None
         self._ended = 0.0
 
     def signal(self, signum: int) -> None:
         """Send a signal to the whole group; nothing happens when it's gone."""
         if self._reaped:
             return
-        self._asked = self._asked or signum in _ASKS
+        if signum in _ASKS:
+            self._asked = signum
         try:
             os.killpg(self.pid, signum)
         except ProcessLookupError:
@@ -157,12 +158,16 @@ class RunningProcess:
 
     def _has_last_words(self) -> bool:
         """Whether others of the group, asked to end as their leader was, may still take their time."""
-        return (
-            self._asked
-            and not self._killed
-            and trio.current_time() < self._ended + LAST_WORDS
-            and groups.lives(self.pid)
-        )
+        if (
+            self._asked is None
+            or self._killed
+            or trio.current_time() >= self._ended + LAST_WORDS
+            or not groups.lives(self.pid)
+        ):
+            return False
+        if self._asked == signal.SIGINT:  # which a shell makes those in its background ignore
+            self.signal(signal.SIGTERM)
+        return True
 
     def _read_burst(self, descriptor: int, size: int) -> bytes:
         """Read until there's nothing more, as a PTY gives at most 4 KiB at once."""
