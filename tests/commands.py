@@ -176,7 +176,9 @@ _ON_TERMINAL = (
 class Terminal:
     """A command on a terminal of its own, which is its controlling one; stderr too unless asked otherwise."""
 
-    def __init__(self, *arguments: str, rows: int = 30, columns: int = 100, stderr: Any = None, **extra: str) -> None:
+    def __init__(
+        self, *arguments: str, rows: int = 30, columns: int = 100, stderr: Any = None, **extra: str
+    ) -> None:
         self.master, slave = os.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.modes = termios.tcgetattr(slave)
@@ -212,7 +214,9 @@ class Terminal:
         return data
 
     def read_until(self, wanted: bytes) -> None:
-        wait_until(lambda: self.read() is not None and wanted in self.seen, f"for {wanted!r} in {self.seen!r}")
+        wait_until(
+            lambda: self.read() is not None and wanted in self.seen, f"for {wanted!r} in {self.seen!r}"
+        )
 
     def type(self, data: bytes) -> None:
         os.write(self.master, data)

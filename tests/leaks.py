@@ -79,6 +79,13 @@ class LeakCheck:
         self._threads = threads()
         self._descriptors = descriptors()
 
+    def wait_until_gone(self, patience: float = 3.0) -> None:
+        """No process of this test lives: one that was killed takes a moment to go."""
+        deadline = time.monotonic() + patience
+        while living := marked(self.marker):
+            assert time.monotonic() < deadline, living
+            time.sleep(0.01)
+
     def problems(self, patience: float = 3.0) -> list[str]:
         """What was left behind; something that is just ending gets a little time."""
         if last_process() != self._last_process:
@@ -102,9 +109,6 @@ class LeakCheck:
         ]
         found += [f"thread {thread} runs" for thread in threads() - self._threads]
         now = descriptors()
-        found += [
-            f"descriptor {fd} is open: {now[fd]}"
-            for fd in now.keys() - self._descriptors.keys()
-        ]
+        found += [f"descriptor {fd} is open: {now[fd]}" for fd in now.keys() - self._descriptors.keys()]
         found += [f"descriptor {fd} was closed" for fd in self._descriptors.keys() - now.keys()]
         return found

@@ -42,6 +42,9 @@ def run(options: RunOptions, *, stdout_closed: bool) -> int:
         except OSError as error:
             say(f"axiom-trio run: the summary can't be written to {options.summary}: {error.strerror}\n")
             return USAGE
+    signal.signal(
+        signal.SIGCHLD, signal.SIG_DFL
+    )  # were it ignored, as by our parent, exit statuses would vanish
     return trio.run(_Run(options, stdout_closed=stdout_closed).main)
 
 
@@ -63,9 +66,10 @@ class _Run:
         reporter = Reporter(options, sinks)
         gc.enable()
         gc.freeze()  # what was imported is never garbage
-        with trio.open_signal_receiver(
-            signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGWINCH
-        ) as signals:
+        # What our parent made us ignore stays ignored: so do nohup, and a shell's background jobs.
+        asked = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        heeded = [signum for signum in asked if signal.getsignal(signum) is not signal.SIG_IGN]
+        with trio.open_signal_receiver(*heeded, signal.SIGWINCH) as signals:
             try:
                 async with trio.open_nursery() as nursery:
                     async with open_aggregator(

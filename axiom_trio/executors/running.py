@@ -8,6 +8,10 @@ End of output and exit of the process are two events, in either order:
   of the group is killed, which ends the output; one that has left the group and
   still holds the descriptor is cut off when the descriptor is empty.
 
+Those of the group who outlive their leader after it was asked to end (a shell dies of
+TERM at once, the program it runs may need a moment) have 5 s to say goodbye, too, or
+until they're killed at the end of the grace.
+
 Time spent waiting for the run (back-pressure) never counts: the clock runs only
 while the reader is parked because there's nothing to read.
 """
@@ -22,6 +26,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from axiom_trio.executors import groups
 from axiom_trio.executors.spawn import exit_status
 from axiom_trio.sansio.events import Exit
 
@@ -31,6 +36,9 @@ if TYPE_CHECKING:
 
 DRAIN_SILENCE: Final = 0.1
 DRAIN_TOTAL: Final = 1.0
+LAST_WORDS: Final = 5.0
+_LOOK_TOGETHER: Final = 0.01  # children stopped at once share one look at all processes
+_ASKS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _KERNEL_BUFFER: Final = 1024 * 1024  # the most that a pipe can hold unless root says otherwise
 _POLL_EXIT: Final = 0.02
 _BURST: Final = 16  # reads joined, where reads are small
@@ -52,11 +60,15 @@ class RunningProcess:
         self._after_exit = 0
         self._exit_time: float | None = None
         self._killed = False
+        self._asked: int | None = None
+        self._ended = 0.0
 
     def signal(self, signum: int) -> None:
         """Send a signal to the whole group; nothing happens when it's gone."""
         if self._reaped:
             return
+        if signum in _ASKS:
+            self._asked = signum
         # Not permitted: a set-uid child; its descriptors' end is all we can wait for.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signum)
@@ -69,6 +81,10 @@ class RunningProcess:
                 for descriptor, kind in self._outputs[1:]:
                     nursery.start_soon(self._read, descriptor, kind, port)
                 await self._read(*self._outputs[0], port)
+            if self._asked is not None:
+                await trio.sleep(_LOOK_TOGETHER)
+                while self._has_last_words():
+                    await trio.sleep(DRAIN_SILENCE)
             # The leader is a zombie until it's reaped here, so its group's number can't be another's.
             self.signal(signal.SIGKILL)
         finally:
@@ -101,6 +117,7 @@ class RunningProcess:
                 trio.lowlevel.notify_closing(descriptor)
                 os.close(descriptor)
         self._exited = True
+        self._ended = trio.current_time()
         for output, _ in self._outputs:
             trio.lowlevel.notify_closing(output)  # wakes a parked reader, with ClosedResourceError
 
@@ -152,6 +169,19 @@ class RunningProcess:
         self._after_exit = 0
         self.signal(signal.SIGKILL)
 
+    def _has_last_words(self) -> bool:
+        """Whether others of the group, asked to end as their leader was, may still take their time."""
+        if (
+            self._asked is None
+            or self._killed
+            or trio.current_time() >= self._ended + LAST_WORDS
+            or not groups.lives(self.pid, since=max(self._ended, trio.current_time() - DRAIN_SILENCE))
+        ):
+            return False
+        if self._asked == signal.SIGINT:  # which a shell makes those in its background ignore
+            self.signal(signal.SIGTERM)
+        return True
+
     def _read_burst(self, descriptor: int, size: int) -> bytes:
         """Read until there's nothing more, as a PTY gives at most 4 KiB at once."""
         first = os.read(descriptor, _BURST_READ)
@@ -187,6 +217,9 @@ class RunningProcess:
             if not scope.cancelled_caught:
                 return True
             self._parked = DRAIN_TOTAL
+        if self._has_last_words():
+            self._parked = 0.0
+            return True
         if not self._killed:
             # Whoever of the group still holds it dies now, and the output ends.
             self._kill()

@@ -21,20 +21,45 @@ if TYPE_CHECKING:
 
 _DEFAULT_SIGNALS = [s for s in signal.valid_signals() if s not in (signal.SIGKILL, signal.SIGSTOP)]
 _SHELL = "/bin/sh"
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ._-+/:=@%,")
+# On a terminal, a shell that is asked to end waits for what it runs in the foreground, as it
+# does by itself after SIGINT: the terminal ends with its leader.
+_PATIENT = "trap 'trap - TERM; kill $$' TERM; "
 
 
-def to_argv(command: str | Sequence[str]) -> list[str]:
+def to_argv(
+    command: str | Sequence[str],
+    *,
+    cwd: str | None = None,
+    env: Mapping[str, str] | None = None,
+    tty: bool = False,
+) -> list[str]:
     """A str is a shell command line, a sequence is an argv.
+
+    A line of plain words that begins with a program is run without a shell, which would
+    do the same: one process less, and the program itself gets the signals.
 
     Raises:
         SpecificationError: There is nothing to run, or a NUL in it.
     """
-    argv = [_SHELL, "-c", command] if isinstance(command, str) else [os.fspath(part) for part in command]
-    if not argv or not argv[0] or (isinstance(command, str) and not command.strip()):
+    argv = [os.fspath(part) for part in command] if not isinstance(command, str) else command.split()
+    if not argv or not argv[0]:
         raise SpecificationError("an empty command can't be run")
     if any("\0" in part for part in argv):
         raise SpecificationError(f"the command {command!r} has a NUL byte in it")
+    if isinstance(command, str) and not (
+        _PLAIN.issuperset(command) and "=" not in argv[0] and _is_program(argv[0], cwd, env)
+    ):
+        argv = [_SHELL, "-c", _PATIENT + command if tty else command]
     return argv
+
+
+def _is_program(name: str, cwd: str | None, env: Mapping[str, str] | None) -> bool:
+    try:
+        _find(name, cwd, os.environ if env is None else env)
+    except SpawnError:
+        return False
+    return True
 
 
 def label_of(command: str | Sequence[str]) -> str:

@@ -69,7 +69,9 @@ async def test_half_lines_of_neighbours_with_pauses_are_never_glued() -> None:
         return [*steps, b"last " + letter]
 
     for make in (ProcessExecutor, PtyExecutor):
-        children = {name: make(scripted_argv("script", *_steps(half_lines(name.encode(), 6)))) for name in "abcd"}
+        children = {
+            name: make(scripted_argv("script", *_steps(half_lines(name.encode(), 6)))) for name in "abcd"
+        }
         sink = await run_all(children)
         text = sink.written.split(b"\n")
         assert text.pop() == b""
@@ -108,7 +110,17 @@ PIECES = st.lists(
     st.one_of(
         st.binary(max_size=40),
         st.sampled_from(
-            [b"\n", b"\r\n", b"\r", b"\0", b"[INTERVENTION] x\n", b"[", b"\xe2\x82", b"x" * 5000, b"l" * 70_000]
+            [
+                b"\n",
+                b"\r\n",
+                b"\r",
+                b"\0",
+                b"[INTERVENTION] x\n",
+                b"[",
+                b"\xe2\x82",
+                b"x" * 5000,
+                b"l" * 70_000,
+            ]
         ),
         st.integers(1, 60),
     ),
