@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
-
-import trio
+import time
 
 _seen: set[int] = set()
 _seen_at = float("-inf")
 
 
-def lives(group: int, *, since: float) -> bool:
-    """Whether a process of the group lived at some time after `since`, on trio's clock.
+def lives(group: int, *, within: float) -> bool:
+    """Whether a process of the group lived at some time within the last seconds.
 
     The kernel tells of a group only whether it has members, and a dead leader counts;
     so all processes are looked at, once for all that ask at about the same time.
     """
     global _seen, _seen_at
-    if _seen_at < since:
-        _seen_at = trio.current_time()
+    now = time.monotonic()
+    if _seen_at < now - within:
+        _seen_at = now
         _seen = _living_groups()
     return group in _seen
 

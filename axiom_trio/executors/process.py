@@ -52,10 +52,10 @@ class ProcessExecutor(Executor):
             raise SpecificationError(f"stderr is {stderr!r}: it must be join or split")
         if stdin not in ("null", "pipe"):
             raise SpecificationError(f"stdin is {stdin!r}: it must be null or pipe")
-        self._label = spawn.label_of(command)
         self._cwd = None if cwd is None else os.fspath(cwd)
         self._env = env
         self._argv = spawn.to_argv(command, cwd=self._cwd, env=env)
+        self._label = spawn.label_of(command)
         self._split = stderr == "split"
         self._pipe_stdin = stdin == "pipe"
         self._process: RunningProcess | None = None

@@ -56,10 +56,10 @@ class PtyExecutor(Executor):
         size: tuple[int, int] = (24, 80),
         echo: bool = False,
     ) -> None:
-        self._label = spawn.label_of(command)
         self._cwd = None if cwd is None else os.fspath(cwd)
         self._env = env
         self._argv = spawn.to_argv(command, cwd=self._cwd, env=env, tty=True)
+        self._label = spawn.label_of(command)
         self._size = _valid_size(size)
         self._echo = echo
         self._process: RunningProcess | None = None

@@ -83,7 +83,7 @@ class RunningProcess:
                 await self._read(*self._outputs[0], port)
             if self._asked is not None:
                 await trio.sleep(_LOOK_TOGETHER)
-                while self._has_last_words():
+                while self._has_last_words():  # noqa: ASYNC110 (nobody tells of a group's end)
                     await trio.sleep(DRAIN_SILENCE)
             # The leader is a zombie until it's reaped here, so its group's number can't be another's.
             self.signal(signal.SIGKILL)
@@ -171,11 +171,12 @@ class RunningProcess:
 
     def _has_last_words(self) -> bool:
         """Whether others of the group, asked to end as their leader was, may still take their time."""
+        since_end = trio.current_time() - self._ended
         if (
             self._asked is None
             or self._killed
-            or trio.current_time() >= self._ended + LAST_WORDS
-            or not groups.lives(self.pid, since=max(self._ended, trio.current_time() - DRAIN_SILENCE))
+            or since_end >= LAST_WORDS
+            or not groups.lives(self.pid, within=min(since_end, DRAIN_SILENCE))
         ):
             return False
         if self._asked == signal.SIGINT:  # which a shell makes those in its background ignore

@@ -318,7 +318,7 @@ class Puppet(_Actor):
                     done.set()
                 steps.clear()
 
-    async def _follow(self, port: Port, is_error: bool) -> Exit:  # noqa: FBT001
+    async def _follow(self, port: Port, is_error: bool) -> Exit:
         steps = self._steps[is_error]
         while True:
             while not steps:
