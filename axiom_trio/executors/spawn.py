@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 _DEFAULT_SIGNALS = [s for s in signal.valid_signals() if s not in (signal.SIGKILL, signal.SIGSTOP)]
 _SHELL = "/bin/sh"
-_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ._-+/:=@%,")
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_ ./:=@%,+-")
+# Plain characters and quoted text: what a shell would only cut into words.
+_QUOTED = r"""(?:[\w ./:=@%,+-]|'[^']*'|"[^"$`\\!]*")*"""
+_SHELL_OWN = frozenset(["[", "echo", "kill", "printf", "pwd", "test"])
+"""Programs of which shells have their own version, with differences."""
 # On a terminal, a shell that is asked to end waits for what it runs in the foreground, as it
 # does by itself after SIGINT: the terminal ends with its leader.
 _PATIENT = "trap 'trap - TERM; kill $$' TERM; "
@@ -36,22 +40,37 @@ def to_argv(
 ) -> list[str]:
     """A str is a shell command line, a sequence is an argv.
 
-    A line of plain words that begins with a program is run without a shell, which would
-    do the same: one process less, and the program itself gets the signals.
+    A line of nothing but words, the first one a program, is run without a shell, which
+    would do the same: one process less, and the program itself gets the signals.
 
     Raises:
         SpecificationError: There is nothing to run, or a NUL in it.
     """
-    argv = [os.fspath(part) for part in command] if not isinstance(command, str) else command.split()
+    if isinstance(command, str):
+        argv = [_SHELL, "-c", _PATIENT + command if tty else command] if command.strip() else []
+        words = _words(command)
+        if words and "=" not in words[0] and words[0] not in _SHELL_OWN and _is_program(words[0], cwd, env):
+            argv = words
+    else:
+        argv = [os.fspath(part) for part in command]
     if not argv or not argv[0]:
         raise SpecificationError("an empty command can't be run")
     if any("\0" in part for part in argv):
         raise SpecificationError(f"the command {command!r} has a NUL byte in it")
-    if isinstance(command, str) and not (
-        _PLAIN.issuperset(command) and "=" not in argv[0] and _is_program(argv[0], cwd, env)
-    ):
-        argv = [_SHELL, "-c", _PATIENT + command if tty else command]
     return argv
+
+
+def _words(line: str) -> list[str]:
+    """The words of a line in which a shell would do nothing but find words; else none."""
+    if _PLAIN.issuperset(line):
+        return line.split()
+    if "'" in line or '"' in line:
+        import re
+        import shlex
+
+        if re.fullmatch(_QUOTED, line, re.ASCII):
+            return shlex.split(line)
+    return []
 
 
 def _is_program(name: str, cwd: str | None, env: Mapping[str, str] | None) -> bool:
