@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -41,7 +42,11 @@ class WireEncoder:
 
     def encode(self, event: Event) -> bytes:
         """One line of JSON, with its newline."""
-        return self._encode(self.to_object(event)) + b"\n"
+        value = self.to_object(event)
+        try:
+            return self._encode(value) + b"\n"
+        except UnicodeEncodeError:  # lone surrogates: a name or a prompt from undecodable arguments
+            return self._encode(_replace_surrogates(value)) + b"\n"
 
     def to_object(self, event: Event) -> dict[str, object]:
         """The event as plain objects, ready for JSON."""
@@ -60,6 +65,14 @@ class WireEncoder:
 
 def _ms(seconds: float) -> int:
     return round(seconds * 1000)
+
+
+def _replace_surrogates(value: object) -> object:
+    if isinstance(value, str):
+        return re.sub("[\ud800-\udfff]", "\ufffd", value)
+    if isinstance(value, dict):
+        return {key: _replace_surrogates(item) for key, item in value.items()}
+    return [_replace_surrogates(item) for item in value] if isinstance(value, list) else value
 
 
 def _output(event: Output, name: str, *, tty: bool) -> dict[str, object]:

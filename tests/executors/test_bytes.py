@@ -119,7 +119,7 @@ PIECES = st.lists(
                 b"[",
                 b"\xe2\x82",
                 b"x" * 5000,
-                b"l" * 70_000,
+                b"l" * 70_000 + b"\n",  # at once: one that pauses may be broken (see the floor)
             ]
         ),
         st.integers(1, 60),

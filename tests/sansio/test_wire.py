@@ -293,3 +293,19 @@ def test_names_are_those_of_started_until_the_end() -> None:
     assert stream(encoder, output(b"x\r\n"))["name"] == "api"
     assert stream(encoder, output(b"x\r\n"))["text"] == "x\n"
     assert stream(encoder, output(b"x\r\n", child="other"))["text"] == "x\r\n"
+
+
+def test_lone_surrogates_do_not_break_the_line() -> None:
+    """A name, a prompt or a path may come from undecodable arguments."""
+    encoder = WireEncoder()
+    event = Started(
+        cursor=1, time=TIME, child=ID, name="a\udcffé", index=0, metadata=TaskMetadata(prompt="\ud83d")
+    )
+    data = sent(encoder, event)["data"]
+    assert (data["name"], data["metadata"]["prompt"]) == ("a\ufffdé", "\ufffd")
+    assert stream(encoder, output(b"x\n"))["name"] == "a\ufffdé"
+    figures = ChildStatistics(
+        child=ID, name="\udcff", bytes=1, lines=1, interventions=0, uptime=1.0, idle=0.0
+    )
+    stats = Stats(cursor=2, time=TIME, active=1, bytes=1, lines=1, interventions=0, children=(figures,))
+    assert sent(encoder, stats)["data"]["streams"][0]["name"] == "\ufffd"
