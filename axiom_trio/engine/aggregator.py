@@ -116,6 +116,9 @@ class StreamAggregator:
         self._idle = trio.Event()
         self._idle.set()
         self._closing = False
+        self._served = trio.Event()
+        self._patience: float | None = None
+        self._sinks_gone = False
 
     # --- children
 
@@ -169,6 +172,8 @@ class StreamAggregator:
             self._idle = trio.Event()
         self._queue.append(child)
         self._launch()
+        if self._sinks_gone:
+            self._stop([child])
         return child
 
     async def start(
@@ -196,6 +201,7 @@ class StreamAggregator:
         A second call with a shorter `grace` overtakes the first; 0 kills at once.
         """
         self._stop(self._children.values(), signum=signum, grace=grace)
+        self._lose_patience(grace)
 
     async def wait_all_completed(self) -> None:
         """Wait until no child is active."""
@@ -359,7 +365,15 @@ class StreamAggregator:
         ladder.first_rung(asked, signum, grace)
         assert self._helpers is not None
         self._helpers.start_soon(ladder.climb, asked, grace)
-        self._helpers.start_soon(lose_patience, self._outlets, self._log, max(grace, 1.0))
+
+    def _lose_patience(self, grace: float | None = None) -> None:
+        """The run has been told to end: from now on, readers that take nothing are given up."""
+        patience = max(self._grace if grace is None else grace, 1.0)
+        if self._helpers is None or self._served.is_set():
+            return
+        if self._patience is None or patience < self._patience:
+            self._patience = patience
+            self._helpers.start_soon(lose_patience, self._outlets, self._log, patience)
 
     # --- services
 
@@ -377,6 +391,7 @@ class StreamAggregator:
                         outlets.start_soon(self._serve_outlet, outlet)
                     task_status.started()
                     await self._run_merger()
+                self._served.set()
                 helpers.cancel_scope.cancel(reason="all is written")
 
     async def _run_merger(self) -> None:
@@ -394,11 +409,14 @@ class StreamAggregator:
             return
         lossless_left = any(o.sink.lossless and o.failure is None for o in self._outlets)
         if isinstance(failure.error, BrokenPipeError) or (outlet.sink.lossless and not lossless_left):
-            self._stop(self._children.values())
+            self._sinks_gone = True
+            self.stop()
 
     async def _report_stats(self, interval: float) -> None:
         while True:
             await trio.sleep(interval)
+            if self._log.closed:
+                return
             if self._log.has_unread_stats():
                 continue
             merger = self._merger
@@ -470,11 +488,17 @@ async def open_aggregator(
                     except BaseException:
                         aggregator._closing = True
                         aggregator._stop(aggregator.children, reason="cancelled")
+                        aggregator._lose_patience()
                         raise
                     finally:
                         aggregator._closing = True
             finally:
                 aggregator._merger.end()
+            try:
+                await aggregator._served.wait()
+            except BaseException:
+                aggregator._lose_patience()
+                raise
     except BaseExceptionGroup as group:
         error = _only(group)
         context = error.__context__
@@ -490,7 +514,8 @@ async def open_aggregator(
 
 
 def _only(error: BaseException) -> BaseException:
-    """The single exception of a group, as raised; or the group."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
+    """The single exception that our two nurseries have wrapped, as raised; or the group."""
+    for _ in range(2):
+        if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+            error = error.exceptions[0]
     return error

@@ -127,6 +127,13 @@ class Cursor:
                 self._lines += event.lines
                 self._bytes += event.bytes
 
+    def ungate(self) -> None:
+        """Go on as a lossy cursor: nobody waits for it any more."""
+        if self.lossless:
+            self.lossless = False
+            self._lines, self._bytes = self._log.counts_before(self.position)
+            self._log.ungated(self)
+
     def close(self) -> None:
         """Give up the place; what only it held can go."""
         self._log.forget(self)
@@ -248,7 +255,7 @@ class EventLog:
             text: It reads the formatted text too.
             leader: Others see only what this one has passed.
         """
-        position = self.base if position is None else min(position, self.next)
+        position = self.base if position is None else max(0, min(position, self.next))
         cursor = Cursor(self, position, lossless=lossless, text=text)
         self._cursors.append(cursor)
         if lossless:
@@ -267,6 +274,12 @@ class EventLog:
         if cursor is self.leader:
             self.leader = None
             self.publish()
+        self.advanced(cursor)
+
+    def ungated(self, cursor: Cursor) -> None:
+        """Take note that `cursor` is lossless no more."""
+        if cursor in self._gating:
+            self._gating.remove(cursor)
         self.advanced(cursor)
 
     def visible_to(self, cursor: Cursor) -> int:
@@ -294,6 +307,8 @@ class EventLog:
 
     def counts_before(self, position: int) -> tuple[int, int]:
         """Lines and bytes of output before `position`, as far back as is held."""
+        if position <= 0:
+            return 0, 0
         lines, size = self.evicted_lines, self.evicted_bytes
         for event in self.events[: max(0, position - self.base)]:
             if type(event) is Output:
