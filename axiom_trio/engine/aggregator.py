@@ -18,6 +18,7 @@ from __future__ import annotations
 import signal
 import time
 import uuid
+import weakref
 from collections import deque
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Literal, final
@@ -27,14 +28,14 @@ import trio
 
 from axiom_trio.engine import ladder
 from axiom_trio.engine.child import Child
+from axiom_trio.engine.completions import Completions
 from axiom_trio.engine.merger import Merger
 from axiom_trio.engine.outlet import Outlet, SinkFailure, lose_patience
 from axiom_trio.engine.port import ChildPort
 from axiom_trio.engine.subscription import Subscription
 from axiom_trio.engine.supervisor import supervise
 from axiom_trio.engine.tails import TailClock
-from axiom_trio.engine.wakeup import Wakeup
-from axiom_trio.sansio.errors import SinkError, SpecificationError
+from axiom_trio.sansio.errors import NotRunningError, SinkError, SpecificationError
 from axiom_trio.sansio.events import Completed, Exit, Intervention, Started, Stats
 from axiom_trio.sansio.log import GATE, HISTORY, EventLog
 from axiom_trio.sansio.text import SHORT_ID, TextFormatter
@@ -112,7 +113,7 @@ class StreamAggregator:
         self._short_ids: set[str] = set()
         self._nursery: trio.Nursery | None = None
         self._helpers: trio.Nursery | None = None
-        self._watchers: list[tuple[deque[Child], Wakeup]] = []
+        self._completions: weakref.WeakSet[Completions] = weakref.WeakSet()
         self._idle = trio.Event()
         self._idle.set()
         self._closing = False
@@ -208,22 +209,11 @@ class StreamAggregator:
         while self._merger.active:
             await self._idle.wait()
 
-    async def as_completed(self) -> AsyncIterator[Child]:
-        """Iterate over the children in the order in which they end, for ever.
-
-        A child that had ended before is not among them.
-        """
-        ended: deque[Child] = deque()
-        wakeup = Wakeup()
-        watcher = (ended, wakeup)
-        self._watchers.append(watcher)
-        try:
-            while True:
-                while ended:
-                    yield ended.popleft()
-                await wakeup.wait()
-        finally:
-            self._watchers.remove(watcher)
+    def as_completed(self) -> Completions:
+        """Iterate over the children in the order in which they end from now on; for ever."""
+        completions = Completions()
+        self._completions.add(completions)
+        return completions
 
     def subscribe(
         self,
@@ -318,13 +308,14 @@ class StreamAggregator:
             if not self._closing or self._queue:
                 self._launch()
         child._done.set()
-        for ended, wakeup in self._watchers:
-            ended.append(child)
-            wakeup.set()
+        for completions in self._completions:
+            completions.add(child)
         if not self._merger.active:
             self._idle.set()
 
     def _intervened(self, child: Child, text: str) -> Intervention:
+        if child.completed is not None:  # nothing comes after its end
+            raise NotRunningError(f"{child.name} ended while it was written to")
         event = Intervention(
             cursor=self._log.next,
             time=trio.current_time() + self._wall_offset,
