@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+import weakref
 from collections import deque
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Literal, final
@@ -27,14 +28,14 @@ import trio
 
 from axiom_trio.engine import ladder
 from axiom_trio.engine.child import Child
+from axiom_trio.engine.completions import Completions
 from axiom_trio.engine.merger import Merger
 from axiom_trio.engine.outlet import Outlet, SinkFailure, lose_patience
 from axiom_trio.engine.port import ChildPort
 from axiom_trio.engine.subscription import Subscription
 from axiom_trio.engine.supervisor import supervise
 from axiom_trio.engine.tails import TailClock
-from axiom_trio.engine.wakeup import Wakeup
-from axiom_trio.sansio.errors import SinkError, SpecificationError
+from axiom_trio.sansio.errors import NotRunningError, SinkError, SpecificationError
 from axiom_trio.sansio.events import Completed, Exit, Intervention, Started, Stats
 from axiom_trio.sansio.log import GATE, HISTORY, EventLog
 from axiom_trio.sansio.text import SHORT_ID, TextFormatter
@@ -112,10 +113,13 @@ class StreamAggregator:
         self._short_ids: set[str] = set()
         self._nursery: trio.Nursery | None = None
         self._helpers: trio.Nursery | None = None
-        self._watchers: list[tuple[deque[Child], Wakeup]] = []
+        self._completions: weakref.WeakSet[Completions] = weakref.WeakSet()
         self._idle = trio.Event()
         self._idle.set()
         self._closing = False
+        self._served = trio.Event()
+        self._patience: float | None = None
+        self._sinks_gone = False
 
     # --- children
 
@@ -167,6 +171,8 @@ class StreamAggregator:
             self._idle = trio.Event()
         self._queue.append(child)
         self._launch()
+        if self._sinks_gone:
+            self._stop([child])
         return child
 
     async def start(
@@ -194,28 +200,18 @@ class StreamAggregator:
         A second call with a shorter `grace` overtakes the first; 0 kills at once.
         """
         self._stop(self._children.values(), signum=signum, grace=grace)
+        self._lose_patience(grace)
 
     async def wait_all_completed(self) -> None:
         """Wait until no child is active."""
         while self._merger.active:
             await self._idle.wait()
 
-    async def as_completed(self) -> AsyncIterator[Child]:
-        """Iterate over the children in the order in which they end, for ever.
-
-        A child that had ended before is not among them.
-        """
-        ended: deque[Child] = deque()
-        wakeup = Wakeup()
-        watcher = (ended, wakeup)
-        self._watchers.append(watcher)
-        try:
-            while True:
-                while ended:
-                    yield ended.popleft()
-                await wakeup.wait()
-        finally:
-            self._watchers.remove(watcher)
+    def as_completed(self) -> Completions:
+        """Iterate over the children in the order in which they end from now on; for ever."""
+        completions = Completions()
+        self._completions.add(completions)
+        return completions
 
     def subscribe(
         self,
@@ -310,13 +306,14 @@ class StreamAggregator:
             if not self._closing or self._queue:
                 self._launch()
         child._done.set()
-        for ended, wakeup in self._watchers:
-            ended.append(child)
-            wakeup.set()
+        for completions in self._completions:
+            completions.add(child)
         if not self._merger.active:
             self._idle.set()
 
     def _intervened(self, child: Child, text: str) -> Intervention:
+        if child.completed is not None:  # nothing comes after its end
+            raise NotRunningError(f"{child.name} ended while it was written to")
         event = Intervention(
             cursor=self._log.next,
             time=trio.current_time() + self._wall_offset,
@@ -357,7 +354,15 @@ class StreamAggregator:
         ladder.first_rung(asked, signum, grace)
         assert self._helpers is not None
         self._helpers.start_soon(ladder.climb, asked, grace)
-        self._helpers.start_soon(lose_patience, self._outlets, self._log, max(grace, 1.0))
+
+    def _lose_patience(self, grace: float | None = None) -> None:
+        """The run has been told to end: from now on, readers that take nothing are given up."""
+        patience = max(self._grace if grace is None else grace, 1.0)
+        if self._helpers is None or self._served.is_set():
+            return
+        if self._patience is None or patience < self._patience:
+            self._patience = patience
+            self._helpers.start_soon(lose_patience, self._outlets, self._log, patience)
 
     # --- services
 
@@ -375,6 +380,7 @@ class StreamAggregator:
                         outlets.start_soon(self._serve_outlet, outlet)
                     task_status.started()
                     await self._run_merger()
+                self._served.set()
                 helpers.cancel_scope.cancel(reason="all is written")
 
     async def _run_merger(self) -> None:
@@ -392,11 +398,14 @@ class StreamAggregator:
             return
         lossless_left = any(o.sink.lossless and o.failure is None for o in self._outlets)
         if isinstance(failure.error, BrokenPipeError) or (outlet.sink.lossless and not lossless_left):
-            self._stop(self._children.values())
+            self._sinks_gone = True
+            self.stop()
 
     async def _report_stats(self, interval: float) -> None:
         while True:
             await trio.sleep(interval)
+            if self._log.closed:
+                return
             if self._log.has_unread_stats():
                 continue
             merger = self._merger
@@ -468,11 +477,17 @@ async def open_aggregator(
                     except BaseException:
                         aggregator._closing = True
                         aggregator._stop(aggregator.children, reason="cancelled")
+                        aggregator._lose_patience()
                         raise
                     finally:
                         aggregator._closing = True
             finally:
                 aggregator._merger.end()
+            try:
+                await aggregator._served.wait()
+            except BaseException:
+                aggregator._lose_patience()
+                raise
     except BaseExceptionGroup as group:
         error = _only(group)
         context = error.__context__
@@ -492,7 +507,8 @@ def _random_id() -> str:
 
 
 def _only(error: BaseException) -> BaseException:
-    """The single exception of a group, as raised; or the group."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
+    """The single exception that our two nurseries have wrapped, as raised; or the group."""
+    for _ in range(2):
+        if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+            error = error.exceptions[0]
     return error

@@ -131,6 +131,13 @@ class Cursor:
                 self._lines += event.lines
                 self._bytes += event.bytes
 
+    def ungate(self) -> None:
+        """Go on as a lossy cursor: nobody waits for it any more."""
+        if self.lossless:
+            self.lossless = False
+            self._lines, self._bytes = self._log.counts_before(self.position)
+            self._log.ungated(self)
+
     def close(self) -> None:
         """Give up the place; what only it held can go."""
         self._log.forget(self)
@@ -276,6 +283,12 @@ class EventLog:
         if cursor is self.leader:
             self.leader = None
             self.publish()
+        self.advanced(cursor)
+
+    def ungated(self, cursor: Cursor) -> None:
+        """Take note that `cursor` is lossless no more."""
+        if cursor in self._gating:
+            self._gating.remove(cursor)
         self.advanced(cursor)
 
     def visible_to(self, cursor: Cursor) -> int:

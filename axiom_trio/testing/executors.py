@@ -173,8 +173,8 @@ class _Actor(Executor):
         if isinstance(step, Send):
             data = step.data
         else:
-            data = (b"\n" if self._open[is_error] else b"") + step.line
-            data += b"" if data.endswith(b"\n") else b"\n"
+            data = step.line if step.line.endswith(b"\n") else step.line + b"\n"
+            data = b"\n" + data if self._open[is_error] else data
         self._offered[is_error] += data
         self._sending += 1
         try:
