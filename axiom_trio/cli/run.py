@@ -11,7 +11,7 @@ import trio
 
 from axiom_trio.cli import say
 from axiom_trio.cli.report import Reporter, write_summary
-from axiom_trio.engine.aggregator import open_aggregator
+from axiom_trio.engine.opening import open_aggregator
 from axiom_trio.executors.process import ProcessExecutor
 from axiom_trio.executors.pty import PtyExecutor
 from axiom_trio.sansio.errors import SinkError

@@ -95,9 +95,9 @@ class Outlet:
 
 
 async def lose_patience(outlets: list[Outlet], log: EventLog, patience: float) -> None:
-    """Give up the sinks and lossless readers that have something to read and take nothing for `patience` seconds.
+    """Give up who has something to read and takes nothing for `patience` seconds.
 
-    A lossless subscription becomes a lossy one.
+    A sink fails, a lossless subscription becomes a lossy one.
     """
     seen: dict[object, tuple[object, float]] = {}
     while True:

@@ -133,9 +133,10 @@ class World:
         self.stuck = end == "cancel stuck"
         try:
             with trio.CancelScope() as scope:
-                async with open_aggregator(
-                    self.sinks, gate=GATE, history=HISTORY, grace=GRACE
-                ) as self.aggregator, trio.open_nursery() as self.nursery:
+                async with (
+                    open_aggregator(self.sinks, gate=GATE, history=HISTORY, grace=GRACE) as self.aggregator,
+                    trio.open_nursery() as self.nursery,
+                ):
                     for operation in operations:
                         await self.do(*operation)
                     await self.finish(end, scope)
@@ -373,7 +374,9 @@ class World:
         assert sink.data(name, errors=False) == puppet.accepted()
         errors = puppet.accepted("error")
         if completed.exit.error == "ValueError: as told":
-            errors += (b"\n" if errors and not errors.endswith(b"\n") else b"") + b"[ERROR] ValueError: as told\n"
+            errors += (
+                b"\n" if errors and not errors.endswith(b"\n") else b""
+            ) + b"[ERROR] ValueError: as told\n"
         assert sink.data(name, errors=True) == errors
         for other in self.sinks:
             if other.lossless:
