@@ -53,7 +53,9 @@ class Reporter:
             shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
             self._tell(f"stopping {shown}; once more kills")
 
-    def finish(self, aggregator: StreamAggregator, status: int, *, interrupted_by: signal.Signals | None) -> None:
+    def finish(
+        self, aggregator: StreamAggregator, status: int, *, interrupted_by: signal.Signals | None
+    ) -> None:
         """Tell how it ended. The stream has ended before."""
         if self._quiet or status == 141:
             return
@@ -65,7 +67,10 @@ class Reporter:
         if failed:
             names = ", ".join(f"{child.name} ({_why(child)})" for child in failed[:8])
             more = f" and {len(failed) - 8} more" if len(failed) > 8 else ""
-            say(self._paint("31", "✗") + f" {len(failed)} of {len(children)} failed in {duration}: {names}{more}\n")
+            say(
+                self._paint("31", "✗")
+                + f" {len(failed)} of {len(children)} failed in {duration}: {names}{more}\n"
+            )
         else:
             say(self._paint("32", "✓") + f" {len(children)} completed in {duration}\n")
         broken = aggregator.statistics().broken_lines

@@ -83,7 +83,7 @@ class RunningProcess:
                 for descriptor, kind in self._outputs[1:]:
                     nursery.start_soon(self._read, descriptor, kind, port)
                 await self._read(*self._outputs[0], port)
-            while self._has_last_words():
+            while self._has_last_words():  # noqa: ASYNC110 (nothing tells of the end of a group)
                 await trio.sleep(DRAIN_SILENCE)
             # The leader is a zombie until it's reaped here, so its group's number can't be another's.
             self.signal(signal.SIGKILL)

@@ -93,7 +93,9 @@ class DescriptorWriter:
                 if self._no_wait:
                     written = os.pwritev(self._descriptor, part, -1, os.RWF_NOWAIT)
                 elif self._in_thread:
-                    written = await trio.to_thread.run_sync(os.writev, self._descriptor, part, abandon_on_cancel=True)
+                    written = await trio.to_thread.run_sync(
+                        os.writev, self._descriptor, part, abandon_on_cancel=True
+                    )
                 else:
                     written = os.writev(self._descriptor, part)
             except BlockingIOError:

@@ -16,7 +16,9 @@ from tests.leaks import LeakCheck
 
 
 def test_children_are_on_terminals_with_colours_and_the_window_they_have() -> None:
-    with Terminal("-n", "a,b", "tty -s && stty size", "printf '\\033[31mred\\n'", rows=30, columns=100) as terminal:
+    with Terminal(
+        "-n", "a,b", "tty -s && stty size", "printf '\\033[31mred\\n'", rows=30, columns=100
+    ) as terminal:
         result = terminal.finish()
     assert result.status == 0
     assert b"\x1b[36m[a]\x1b[0m 30 96\r\n" in result.stdout
@@ -36,7 +38,9 @@ def test_a_resize_is_passed_on() -> None:
 @pytest.mark.parametrize("on", ["--pipe", "--pty"])
 def test_no_child_drives_the_terminal(on: str) -> None:
     evil = "\\033[2J\\033[H\\033]0;t\\007\\033]52;c;YQ==\\007\\033[6n\\033P$q\\033\\\\\\033c\\r\\007"
-    with Terminal(on, "--color", "never", "-q", f"printf 'a{evil}b\\nleft \\033[41m'", "sleep 0.1; echo c") as terminal:
+    with Terminal(
+        on, "--color", "never", "-q", f"printf 'a{evil}b\\nleft \\033[41m'", "sleep 0.1; echo c"
+    ) as terminal:
         result = terminal.finish()
     assert result.status == 0
     assert b"\x1b[2J" not in result.stdout
@@ -48,7 +52,9 @@ def test_no_child_drives_the_terminal(on: str) -> None:
 
 def test_escapes_raw_and_none() -> None:
     for escapes, shown in (("raw", b"\x1b]0;t\x07\x1b[31mx\r\n"), ("none", b"] x\r\n")):
-        with Terminal("-q", "--color", "never", "--escapes", escapes, "printf '\\033]0;t\\007\\033[31mx\\n'") as terminal:
+        with Terminal(
+            "-q", "--color", "never", "--escapes", escapes, "printf '\\033]0;t\\007\\033[31mx\\n'"
+        ) as terminal:
             assert shown in terminal.finish().stdout
 
 
@@ -124,7 +130,9 @@ def test_reports_do_not_tear_lines() -> None:
         result = terminal.finish()
     assert result.status == 1
     for line in result.stdout.split(b"\r\n"):
-        assert line == b"" or re.fullmatch(r"\[echo(-\d+)?\] \d+|✗ \[.*\(\d.*s\)|✗ 20 of 20 failed .* more", line.decode())
+        assert line == b"" or re.fullmatch(
+            r"\[echo(-\d+)?\] \d+|✗ \[.*\(\d.*s\)|✗ 20 of 20 failed .* more", line.decode()
+        )
     assert result.stdout.count(b"] failed: exit 3") == 20
 
 
@@ -134,7 +142,9 @@ def test_no_color_and_dumb() -> None:
 
 
 def test_an_open_line_is_not_shown_before_its_end_and_never_glued() -> None:
-    with Terminal("-q", "--color", "never", "-n", "a,b", "printf half; sleep 0.4; echo ' whole'", "sleep 0.1; echo b") as terminal:
+    with Terminal(
+        "-q", "--color", "never", "-n", "a,b", "printf half; sleep 0.4; echo ' whole'", "sleep 0.1; echo b"
+    ) as terminal:
         result = terminal.finish()
     assert result.stdout == b"[b] b\r\n[a] half whole\r\n"
 
