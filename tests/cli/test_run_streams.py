@@ -1,4 +1,4 @@
-"""Where the stream of `axiom-trio run` goes: slow readers, readers that leave, files, sockets, closed descriptors."""
+"""Where the stream of `axiom-trio run` goes: slow readers, leaving readers, files, sockets, closed ones."""
 
 from __future__ import annotations
 
