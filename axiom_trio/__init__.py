@@ -74,7 +74,7 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
-__all__ = sorted(_HOME_OF)  # noqa: PLE0605 (the same names as above; a test compares the two)
+__all__ = sorted(_HOME_OF)
 
 
 def __getattr__(name: str) -> object:

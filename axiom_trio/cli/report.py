@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import trio
@@ -13,7 +14,6 @@ from axiom_trio.sinks.console import ConsoleSink
 from axiom_trio.sinks.writer import DescriptorWriter
 
 if TYPE_CHECKING:
-    import signal
     from collections.abc import Sequence
 
     from axiom_trio.abc import Sink
@@ -42,7 +42,11 @@ class Reporter:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._write)
             async for child in aggregator.as_completed():
-                if child.completed is not None and not child.completed.exit.ok and child.completed.reason != "stopped":
+                if (
+                    child.completed is not None
+                    and not child.completed.exit.ok
+                    and child.completed.reason != "stopped"
+                ):
                     self._tell(self._failure(child))
 
     def stopping(self, aggregator: StreamAggregator) -> None:
@@ -52,7 +56,7 @@ class Reporter:
             shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
             self._tell(f"stopping {shown}; once more kills")
 
-    def finish(self, aggregator: StreamAggregator, status: int, *, interrupted_by: signal.Signals | None) -> None:
+    def finish(self, aggregator: StreamAggregator, status: int) -> None:
         """Tell how it ended. The stream has ended before."""
         if self._quiet or status == 141:
             return
@@ -62,7 +66,10 @@ class Reporter:
         if failed:
             names = ", ".join(f"{child.name} ({_why(child)})" for child in failed[:8])
             more = f" and {len(failed) - 8} more" if len(failed) > 8 else ""
-            say(self._paint("31", "✗") + f" {len(failed)} of {len(children)} failed in {duration}: {names}{more}\n")
+            say(
+                self._paint("31", "✗")
+                + f" {len(failed)} of {len(children)} failed in {duration}: {names}{more}\n"
+            )
         else:
             say(self._paint("32", "✓") + f" {len(children)} completed in {duration}\n")
         broken = aggregator.statistics().broken_lines
@@ -78,10 +85,8 @@ class Reporter:
         return f"\x1b[{color}m{text}\x1b[0m" if self._color else text
 
     def _tell(self, line: str) -> None:
-        try:
+        with suppress(trio.WouldBlock):  # stderr takes nothing; the end tells of all
             self._send.send_nowait(line + "\n")
-        except trio.WouldBlock:
-            pass  # stderr takes nothing; the end tells of all
 
     async def _write(self) -> None:
         writer = None if self._console is not None else DescriptorWriter(2)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import signal
-
 from typing import TYPE_CHECKING
 
 import trio
@@ -43,6 +42,9 @@ def run(options: RunOptions, *, stdout_closed: bool) -> int:
         except OSError as error:
             say(f"axiom-trio run: the summary can't be written to {options.summary}: {error.strerror}\n")
             return USAGE
+    signal.signal(
+        signal.SIGCHLD, signal.SIG_DFL
+    )  # were it ignored, as by our parent, exit statuses would vanish
     return trio.run(_Run(options, stdout_closed=stdout_closed).main)
 
 
@@ -64,7 +66,10 @@ class _Run:
         reporter = Reporter(options, sinks)
         gc.enable()
         gc.freeze()  # what was imported is never garbage
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGWINCH) as signals:
+        # What our parent made us ignore stays ignored: so do nohup, and a shell's background jobs.
+        asked = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        heeded = [signum for signum in asked if signal.getsignal(signum) is not signal.SIG_IGN]
+        with trio.open_signal_receiver(*heeded, signal.SIGWINCH) as signals:
             try:
                 async with trio.open_nursery() as nursery:
                     async with open_aggregator(
@@ -90,7 +95,7 @@ class _Run:
             status = 128 + self._signal
         elif not status and any(not c.completed or not c.completed.exit.ok for c in aggregator.children):
             status = 1
-        reporter.finish(aggregator, status, interrupted_by=self._signal)
+        reporter.finish(aggregator, status)
         if options.summary is not None and not write_summary(options, aggregator, status):
             status = status or OUTPUT_LOST
         return status
@@ -184,5 +189,3 @@ class _Run:
                 aggregator.stop(signum=signal.SIGINT if signum == signal.SIGINT else signal.SIGTERM)
             else:
                 aggregator.stop(grace=0)
-
-

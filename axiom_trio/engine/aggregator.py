@@ -15,9 +15,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
-import uuid
 import weakref
 from collections import deque
 from contextlib import asynccontextmanager
@@ -164,9 +164,7 @@ class StreamAggregator:
             executor=executor,
             aggregator=self,
         )
-        child._port = ChildPort(
-            child_id, self._merger, self._tails, lambda pid: self._on_started(child, pid)
-        )
+        child._port = ChildPort(child_id, self._merger, self._tails, lambda pid: self._on_started(child, pid))
         self._children[child_id] = child
         self._merger.added()
         if self._idle.is_set():
@@ -264,7 +262,7 @@ class StreamAggregator:
     # --- inside
 
     def _unique_id(self) -> str:
-        while (child_id := uuid.uuid4().hex)[:SHORT_ID] in self._short_ids:
+        while (child_id := _random_id())[:SHORT_ID] in self._short_ids:
             pass
         return child_id
 
@@ -323,7 +321,7 @@ class StreamAggregator:
             count=child._port.meter.interventions + 1,
             origin="user",
             text=text,
-            receipt=uuid.uuid4().hex,
+            receipt=_random_id(),
         )
         self._merger.intervened(child._port, event)
         self._log.publish()
@@ -502,6 +500,10 @@ async def open_aggregator(
         raise SinkError(
             f"{type(failure.sink).__name__} did not get everything: {failure.error}"
         ) from failure.error
+
+
+def _random_id() -> str:
+    return os.urandom(16).hex()
 
 
 def _only(error: BaseException) -> BaseException:

@@ -98,7 +98,9 @@ class Child:
         assert self.completed is not None
         return self.completed
 
-    async def wait_for(self, pattern: bytes | re.Pattern[bytes], *, after: int | None = None) -> re.Match[bytes]:
+    async def wait_for(
+        self, pattern: bytes | re.Pattern[bytes], *, after: int | None = None
+    ) -> re.Match[bytes]:
         """Wait until its output matches, and return the match.
 
         Searches from the event after cursor `after`, or from the oldest that is

@@ -90,7 +90,7 @@ class Outlet:
     async def _collect(self) -> None:
         """Let more come together, for as long as the flush interval; less when the log is full or ends."""
         with trio.move_on_after(self._flush_interval):
-            while not self._log.closed and not self._log.full:
+            while not self._log.closed and not self._log.full:  # noqa: ASYNC110 (two things to look at)
                 await trio.sleep(self._flush_interval / 8)
 
 

@@ -85,7 +85,7 @@ class ChildPort(Port):
         self.ready = False
         """Whether the merger has it in its queue."""
         self.open_lines: dict[bool, OpenLine] = {}
-        """What was published of open lines, by whether they're errors; the merger keeps it."""
+        """What was published of lines that are open, by whether they're errors; the merger keeps it."""
         self.recent = b""
         """The last bytes, for `Child.tail`; the merger keeps it."""
         self.left: list[Chunk] = []
@@ -99,8 +99,7 @@ class ChildPort(Port):
         self._splitters = {False: Splitter("output")}
         self._last: Chunk | None = None
         self._sends = 0
-        self._pushing = False
-        self._turn = trio.lowlevel.ParkingLot()
+        self._sending = 0
 
     @property
     def read_size(self) -> int:  # type: ignore[override]
@@ -167,33 +166,28 @@ class ChildPort(Port):
             last.parts += chunk.parts
             last.size += chunk.size
         else:
-            # What is in hand is in `left` until the channel has it, so a cancel loses nothing.
+            # What a cancelled send has left goes first; the merger may take it meanwhile.
             self.left.append(chunk)
             while chunk in self.left:
-                if self._pushing:  # another task of the executor does it: stdout beside stderr
-                    await self._turn.park()
-                else:
-                    await self._push_left()
+                await self._push(self.left.pop(0))
         self._sends += 1
         if self._sends % _CHECKPOINT_EVERY == 0:
             await trio.lowlevel.checkpoint()
 
-    async def _push_left(self) -> None:
-        self._pushing = True
-        try:
-            while self.left:
-                await self._push(self.left[0])
-                del self.left[0]
-                self._turn.unpark_all()
-        finally:
-            self._pushing = False
-            self._turn.unpark_all()
-
     async def _push(self, chunk: Chunk) -> None:
+        last = self._last
+        self._sending += 1
         try:
-            self._send.send_nowait(chunk)
-        except trio.WouldBlock:
-            await self._send.send(chunk)
+            if self._sending == 1 and (last is None or last.taken):  # the channel is empty
+                self._send.send_nowait(chunk)
+            else:
+                await self._send.send(chunk)
+        except trio.Cancelled:
+            self.left.insert(0, chunk)
+            self._merger.mark(self)
+            raise
+        finally:
+            self._sending -= 1
         self._last = chunk
         self._merger.mark(self)
 
@@ -208,7 +202,7 @@ class ChildPort(Port):
 
     def publish_tail(self, splitter: Splitter) -> bool:
         """Send an open tail on its way, unless the channel is busy: then it isn't silence."""
-        if self.left or (self._last is not None and not self._last.taken):
+        if self._sending or self.left or (self._last is not None and not self._last.taken):
             return False
         piece = splitter.take()
         if piece:
@@ -235,14 +229,6 @@ class ChildPort(Port):
 
     # --- for the merger
 
-    def open_line(self, kind: Kind) -> OpenLine:
-        """The open line that a chunk of this kind goes on with."""
-        error = kind == "error"
-        line = self.open_lines.get(error)
-        if line is None:
-            line = self.open_lines[error] = OpenLine()
-        return line
-
     def take(self) -> Chunk | None:
         """The next chunk, or None if there is none now.
 
@@ -254,7 +240,7 @@ class ChildPort(Port):
         try:
             chunk = self._receive.receive_nowait()
         except trio.WouldBlock:
-            if self._pushing or not self.left:
+            if not self.left:
                 return None
             chunk = self.left.pop(0)
         except trio.EndOfChannel:

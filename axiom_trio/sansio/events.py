@@ -59,12 +59,14 @@ class Exit:
     @property
     def status(self) -> int:
         """The exit status as a shell reports it: a signal counts 128 more."""
-        return 128 + self.signal if self.signal is not None else 1 if self.code is None else self.code
+        return 128 + self.signal if self.signal is not None else self.code or (0 if self.ok else 1)
 
     def __str__(self) -> str:
         if self.error is not None:
             return self.error
-        return f"signal {self.signal}" if self.signal is not None else f"exit {self.code}"
+        if self.signal is not None:
+            return f"signal {self.signal}"
+        return "no exit status" if self.code is None else f"exit {self.code}"
 
 
 @attrs.frozen(kw_only=True)
@@ -187,6 +189,7 @@ class Gap:
     to_cursor: int
     events: int
     lines: int
+    """Exact, as the bytes are; only where the reader began at a place gone long before, at least so many."""
     bytes: int
 
 

@@ -13,7 +13,7 @@ Theory of operation:
   that they never wait for a sink. They are few and small: their reserve is what
   lies beyond the gate.
 * A lossy cursor holds nothing. When it was overtaken it reads a `Gap` with the
-  exact counts first.
+  exact counts first. So does one that is opened at a place that is gone.
 * With a **leader** (a journal), the others see only what it has read and
   advanced past: written first, shown after.
 
@@ -22,6 +22,8 @@ Nothing here waits or wakes by itself: `wake` and `room` are set by the engine.
 
 from __future__ import annotations
 
+from array import array
+from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
 from axiom_trio.sansio.events import Event, Gap, Output, Stats
@@ -35,6 +37,8 @@ GATE = 256 * 1024
 HISTORY = 1024 * 1024
 EVENT_COST = 256
 """Bytes charged for an event beside its data: about what its objects take."""
+LOOKBACK = 8192
+"""Events let go last, at least, of which the place is remembered: 16 bytes each."""
 
 
 class Batch:
@@ -76,7 +80,7 @@ class Cursor:
         """Cost in bytes of the events not yet passed."""
         return self._log.total - self.done
 
-    def peek(self, limit: int = 128 * 1024) -> Batch:
+    def peek(self, limit: int = 256 * 1024) -> Batch:
         """Up to about `limit` bytes of what comes next, without moving; empty if nothing does."""
         log = self._log
         base = log.base
@@ -144,8 +148,10 @@ class EventLog:
 
     __slots__ = (
         "_cursors",
+        "_evict_above",
         "_evicted_cost",
         "_gating",
+        "_past",
         "_texting",
         "_texts_kept_from",
         "base",
@@ -179,6 +185,8 @@ class EventLog:
         self.room: Callable[[], None] | None = None
         """Called once when the log is half empty again; set while its writer waits."""
         self._evicted_cost = 0
+        self._evict_above = history + (history >> 3)  # of `total`: let go in steps, not one by one
+        self._past = array("q")  # lines and bytes before each of the events let go last, in turn
         self._cursors: list[Cursor] = []
         self._gating: list[Cursor] = []
         self._texting: list[Cursor] = []
@@ -220,7 +228,7 @@ class EventLog:
         self.texts.append(text)
         self.costs.append(cost)
         self.total += cost
-        if self.total - self._evicted_cost > self.history + (self.history >> 3):
+        if self.total > self._evict_above:
             self._evict()
 
     def has_unread_stats(self) -> bool:
@@ -250,12 +258,13 @@ class EventLog:
         """Open a cursor at `position` (default: the oldest event held).
 
         Args:
-            position: The cursor of the first event to read; at most `next`.
+            position: The first event to read; at most `next`. If it's gone, a `Gap` comes first, with
+                counts from 0 or from there; but from no more than the `LOOKBACK` that went last.
             lossless: It gates: nothing it has not passed is let go.
             text: It reads the formatted text too.
             leader: Others see only what this one has passed.
         """
-        position = self.base if position is None else max(0, min(position, self.next))
+        position = self.base if position is None else min(max(position, 0), self.next)
         cursor = Cursor(self, position, lossless=lossless, text=text)
         self._cursors.append(cursor)
         if lossless:
@@ -306,11 +315,13 @@ class EventLog:
         return self._evicted_cost + sum(self.costs[:held])
 
     def counts_before(self, position: int) -> tuple[int, int]:
-        """Lines and bytes of output before `position`, as far back as is held."""
-        if position <= 0:
-            return 0, 0
+        """Lines and bytes of output before `position`; before the oldest remembered, if it's older."""
+        gone = self.base - position
+        if gone > 0:
+            at = max(0, len(self._past) - 2 * gone)
+            return (self._past[at], self._past[at + 1]) if position else (0, 0)
         lines, size = self.evicted_lines, self.evicted_bytes
-        for event in self.events[: max(0, position - self.base)]:
+        for event in self.events[: position - self.base]:
             if type(event) is Output:
                 lines += event.lines
                 size += len(event.data)
@@ -322,17 +333,25 @@ class EventLog:
         keep_from = min((cursor.position for cursor in self._gating), default=self.next)
         excess = self.total - self._evicted_cost - self.history
         gone = size = 0
-        for event, cost in zip(self.events[: max(0, keep_from - self.base)], self.costs, strict=False):
+        lines, data_size = self.evicted_lines, self.evicted_bytes
+        remember = self._past.append
+        for event, cost in zip(islice(self.events, max(0, keep_from - self.base)), self.costs, strict=False):
             if size >= excess:
                 break
             size += cost
             gone += 1
+            remember(lines)
+            remember(data_size)
             if type(event) is Output:
-                self.evicted_lines += event.lines
-                self.evicted_bytes += len(event.data)
+                lines += event.lines
+                data_size += len(event.data)
+        self.evicted_lines, self.evicted_bytes = lines, data_size
         self._evicted_cost += size
+        self._evict_above += size
         self.base += gone
         del self.events[:gone], self.costs[:gone], self.texts[:gone]
+        if len(self._past) > 4 * LOOKBACK:
+            del self._past[: -2 * LOOKBACK]
 
     def _release_texts(self) -> None:
         passed = min((cursor.position for cursor in self._texting), default=self.next)

@@ -60,16 +60,16 @@ def unique(names: Sequence[str], taken: Collection[str] = ()) -> list[str]:
     return result
 
 
-def shorten(names: Sequence[str], length: int) -> list[str]:
+def shorten(names: Sequence[str], length: int, taken: Collection[str] = ()) -> list[str]:
     """Cut unique names to at most `length` characters, so that they stay unique.
 
     A name that fits stays as it is. A longer one keeps its beginning and its
     end, which is where names differ most: `integration-tests` at 9 becomes
     `inte…ests`. Where that is taken already, the end gives way to a number:
     `integra…2`. Only when `length` has no room for the digits does a name grow
-    beyond it: being told apart comes first.
+    beyond it: being told apart comes first. No cut name is one of `taken`.
     """
-    used = {name for name in names if len(name) <= length}
+    used = {*taken, *(name for name in names if len(name) <= length)}
     numbers: dict[str, int] = {}
     result = []
     for name in names:

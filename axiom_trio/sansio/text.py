@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from axiom_trio.sansio.errors import SpecificationError
-from axiom_trio.sansio.escapes import EscapeFilter, Escapes
-from axiom_trio.sansio.events import Completed, Intervention, Output, Started
+from axiom_trio.sansio.events import Completed, Gap, Intervention, Output, Started
+from axiom_trio.sansio.lines import fold
 from axiom_trio.sansio.names import printable, shorten
 
 if TYPE_CHECKING:
+    from axiom_trio.sansio.escapes import EscapeFilter, Escapes
     from axiom_trio.sansio.events import Event, Kind
     from axiom_trio.sansio.log import Buffer
 
@@ -32,10 +33,12 @@ COLORS: Final = ("36", "33", "32", "35", "34", "96", "93", "92", "95", "94")
 
 def _valid_prefix(_format: object, _attribute: object, template: str) -> None:
     try:
-        template.format(name="", id="", index=0, pid=0, time="")
-    except (LookupError, ValueError, AttributeError) as error:
+        for pid in (0, "-"):  # not each child is a process
+            template.format(name="", id="", index=0, pid=pid, time="")
+    except (LookupError, ValueError, AttributeError, TypeError) as error:
+        fields = "{name} {id} {index} {pid} {time}"
         raise SpecificationError(
-            f"bad prefix template {template!r} ({error}): its fields are {{name}} {{id}} {{index}} {{pid}} {{time}}"
+            f"bad prefix template {template!r} ({error}): its fields are {fields}"
         ) from None
 
 
@@ -86,11 +89,13 @@ class TextFormatter:
             row = self._rows[child, error] = row if row is not None else _Row()
             row.tty = tty
             row.template = text_format.prefix
-            row.fields = {"name": label, "id": child[:SHORT_ID], "index": index, "pid": pid or "-"}
+            row.fields = {"name": label, "id": printable(child[:SHORT_ID]), "index": index, "pid": pid or "-"}
             row.color = "31" if error else COLORS[index % len(COLORS)]
             row.per_block = text_format.timestamps or "{time" in text_format.prefix
             row.prefix = self._prefix(row, 0.0)
             if text_format.escapes != "raw" and row.filter is None:
+                from axiom_trio.sansio.escapes import EscapeFilter  # its expressions take 4 ms to compile
+
                 row.filter = EscapeFilter(text_format.escapes)
 
     def output(
@@ -103,13 +108,15 @@ class TextFormatter:
         """
         row = self._rows[child, kind == "error"]
         if (
-            not (partial or row.held or row.tty)
+            not (partial or row.held)
             and self._floor is None
             and row.filter is None
             and data.endswith(b"\n")
             and kind != "intervention"
         ):
             # The hot path: one pass over the block, one copy.
+            if row.tty:
+                data = fold(data)
             prefix = self._prefix(row, time) if row.per_block else row.prefix
             if not prefix:
                 return [data], data.count(b"\n")
@@ -117,8 +124,6 @@ class TextFormatter:
             size = len(prefix)
             return [prefix, memoryview(text)[:-size]], (len(text) - len(data)) // size
         pieces: list[Buffer] = []
-        if self._floor is not None and self._floor is not row:
-            self._break(pieces)
         if data.endswith(b"\n"):
             self._lines(pieces, row, data, kind, time)
             return pieces, data.count(b"\n")
@@ -137,8 +142,6 @@ class TextFormatter:
             if row is None:
                 continue
             if self._floor is row or row.held:
-                if self._floor is not None and self._floor is not row:
-                    self._break(pieces)
                 self._lines(pieces, row, b"\n", "output", row.held_time)
         self._labels.pop(child, None)
         return pieces
@@ -149,8 +152,7 @@ class TextFormatter:
         if row is None or event.origin == "detected" or not self._format.prefix:
             return []
         pieces: list[Buffer] = []
-        if self._floor is not None:
-            self._break(pieces)
+        self._break(pieces)
         prefix = self._prefix(row, event.time)
         for line in event.text.splitlines() or [""]:
             text = f"⚡ #{event.count} {printable(line)}"
@@ -160,8 +162,10 @@ class TextFormatter:
         return pieces
 
     def event(self, event: Event) -> list[Buffer]:
-        """The text of any event, for a sink that formats for itself."""
+        """The text of any event, for a sink that formats for itself; it may have missed some (`Gap`)."""
         if type(event) is Output:
+            if (event.child, False) not in self._rows:
+                self.add(event.child, event.child[:SHORT_ID], 0, None, tty=False)
             # A last line without newline is complete, but its end is told by `Completed`.
             return self.output(event.child, event.data, event.kind, event.time, partial=event.partial)[0]
         if type(event) is Started:
@@ -170,6 +174,12 @@ class TextFormatter:
             return self.end(event.child)
         elif type(event) is Intervention:
             return self.intervention(event)
+        elif type(event) is Gap:  # nothing is glued to what was open before it
+            pieces: list[Buffer] = []
+            for row in self._rows.values():
+                if self._floor is row or row.held:
+                    self._lines(pieces, row, b"\n", "output", row.held_time)
+            return pieces
         return []
 
     # --- lines
@@ -177,12 +187,14 @@ class TextFormatter:
     def _lines(self, pieces: list[Buffer], row: _Row, data: bytes, kind: Kind, time: float) -> None:
         """Whole lines, the first of which may continue what is held or on the floor."""
         on_floor = self._floor is row
+        if not on_floor:
+            self._break(pieces)
         if row.held:
             data = b"".join((*row.held, data))
             row.held.clear()
             row.held_size = 0
         if row.tty:
-            data = data.replace(b"\r\n", b"\n")
+            data = fold(data)
         if row.filter is not None:
             data = row.filter.feed(data)
         prefix = self._prefix(row, time)
@@ -208,17 +220,20 @@ class TextFormatter:
         if row.filter is not None:
             data = row.filter.feed(data).replace(b"\n", b"\n" + prefix)
         if self._floor is not row:
+            self._break(pieces)
             self._floor = row
             pieces.append(prefix)
         pieces.append(data)
 
     def _break(self, pieces: list[Buffer]) -> None:
+        """Another's text is about to be shown: end the line that has the floor, if any."""
         row = self._floor
-        if row is not None:
-            if row.filter is not None:
-                pieces.append(row.filter.end())
-            pieces.append(b"\n")
-            self.broken_lines += 1
+        if row is None:
+            return
+        if row.filter is not None:
+            pieces.append(row.filter.end())
+        pieces.append(b"\n")
+        self.broken_lines += 1
         self._floor = None
 
     # --- prefixes
@@ -226,10 +241,10 @@ class TextFormatter:
     def _label(self, child: str, name: str) -> str:
         name = printable(name)
         length = self._format.name_length
-        if length is None:
+        if length is None or len(name) <= length:
             return name
-        # Those given out are short enough, so they stay as they are.
-        return shorten([*(label for other, label in self._labels.items() if other != child), name], length)[-1]
+        taken = {label for other, label in self._labels.items() if other != child}
+        return shorten([name], length, taken)[0]
 
     def _prefix(self, row: _Row, time: float) -> bytes:
         text_format = self._format

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -21,6 +22,7 @@ from axiom_trio.sansio.events import (
     Started,
     Stats,
 )
+from axiom_trio.sansio.lines import fold
 from axiom_trio.sansio.text import SHORT_ID
 
 if TYPE_CHECKING:
@@ -40,7 +42,11 @@ class WireEncoder:
 
     def encode(self, event: Event) -> bytes:
         """One line of JSON, with its newline."""
-        return self._encode(self.to_object(event)) + b"\n"
+        value = self.to_object(event)
+        try:
+            return self._encode(value) + b"\n"
+        except UnicodeEncodeError:  # lone surrogates: a name or a prompt from undecodable arguments
+            return self._encode(_replace_surrogates(value)) + b"\n"
 
     def to_object(self, event: Event) -> dict[str, object]:
         """The event as plain objects, ready for JSON."""
@@ -52,12 +58,21 @@ class WireEncoder:
         elif type(event) is Completed:
             self._children.pop(event.child, None)
         wire_type, data = _ENCODERS[type(event)]
-        cursor = event.to_cursor if type(event) is Gap else event.cursor
+        # Who resumes after a gap's cursor reads on with the first event that wasn't missed.
+        cursor = event.to_cursor - 1 if isinstance(event, Gap) else event.cursor
         return {"type": wire_type, "cursor": cursor, "data": data(event)}
 
 
 def _ms(seconds: float) -> int:
     return round(seconds * 1000)
+
+
+def _replace_surrogates(value: object) -> object:
+    if isinstance(value, str):
+        return re.sub("[\ud800-\udfff]", "\ufffd", value)
+    if isinstance(value, dict):
+        return {key: _replace_surrogates(item) for key, item in value.items()}
+    return [_replace_surrogates(item) for item in value] if isinstance(value, list) else value
 
 
 def _output(event: Output, name: str, *, tty: bool) -> dict[str, object]:
@@ -70,7 +85,7 @@ def _output(event: Output, name: str, *, tty: bool) -> dict[str, object]:
         "timestamp": _ms(event.time),
         "lines": event.lines,
     }
-    block = event.data.replace(b"\r\n", b"\n") if tty else event.data
+    block = fold(event.data) if tty else event.data
     try:
         data["text"] = block.decode()
     except UnicodeDecodeError:

@@ -113,5 +113,3 @@ class GroupedSink(Sink):
             spool.seek(0)
             while piece := spool.read(_PIECE):
                 await self._writer.write([piece])
-
-

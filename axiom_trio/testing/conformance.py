@@ -152,10 +152,11 @@ async def _check_back_pressure(executor: Executor) -> None:
     async with open_aggregator([sink], grace=1.0, gate=_GATE, history=_GATE) as aggregator:
         child = await aggregator.start(executor)
         before = -1
-        while before != (before := aggregator.statistics().bytes) or not before:
+        while before != (before := aggregator.statistics().bytes) or not before:  # noqa: ASYNC110
             await trio.sleep(0.1)
         _check(
-            before <= _GATE + _CHUNKS, "it stops while nobody reads: the engine takes over no more than its bounds",
+            before <= _GATE + _CHUNKS,
+            "it stops while nobody reads: the engine takes over no more than its bounds",
         )
         sink.resume()
         await sink.wait_until(lambda sink: sink.size > 4 * before)

@@ -190,7 +190,7 @@ class _Actor(Executor):
         finally:
             self._sending -= 1
 
-    def _accept(self, is_error: bool, data: bytes) -> None:  # noqa: FBT001
+    def _accept(self, is_error: bool, data: bytes) -> None:
         self._accepted[is_error] += data
         if data:
             self._open[is_error] = not data.endswith(b"\n")
@@ -318,7 +318,7 @@ class Puppet(_Actor):
                     done.set()
                 steps.clear()
 
-    async def _follow(self, port: Port, is_error: bool) -> Exit:  # noqa: FBT001
+    async def _follow(self, port: Port, is_error: bool) -> Exit:
         steps = self._steps[is_error]
         while True:
             while not steps:
