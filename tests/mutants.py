@@ -38,9 +38,7 @@ class Mutant(NamedTuple):
 
 
 MUTANTS = {
-    "drop when full": Mutant(
-        PORT, "            await self._send.send(chunk)\n", "            return\n"
-    ),
+    "drop when full": Mutant(PORT, "            await self._send.send(chunk)\n", "            return\n"),
     "lose the chunk in hand": Mutant(
         PORT,
         "            await self._send.send(chunk)\n",
@@ -50,10 +48,10 @@ MUTANTS = {
     "unbounded channel": Mutant(
         PORT, "trio.open_memory_channel[Chunk](1)", 'trio.open_memory_channel[Chunk](float("inf"))'
     ),
-    "two senders push at once": Mutant(PORT, "                if self._pushing:", "                if False:"),
-    "reorder within a child": Mutant(
-        PORT, "last.parts += chunk.parts", "last.parts[:0] = chunk.parts"
+    "two senders push at once": Mutant(
+        PORT, "                if self._pushing:", "                if False:"
     ),
+    "reorder within a child": Mutant(PORT, "last.parts += chunk.parts", "last.parts[:0] = chunk.parts"),
     "a sender's last chunks in the wrong order": Mutant(
         PORT,
         "                raise\n            chunk = self.left.pop(0)",
@@ -72,7 +70,10 @@ MUTANTS = {
         "            self._log.append(event, self._formatter.end(port.child)",
     ),
     "no floor for over-long lines": Mutant(
-        MERGER, "self._floor = port if line.size < FLOOR_BYTES else None", "self._floor = None", ("test_tails.py",)
+        MERGER,
+        "self._floor = port if line.size < FLOOR_BYTES else None",
+        "self._floor = None",
+        ("test_tails.py",),
     ),
     "marked errors change sides": Mutant(
         MERGER, 'yield "error" if is_error else kind, piece', "yield kind, piece", (*MODEL, "test_order.py")
@@ -85,11 +86,15 @@ MUTANTS = {
         ("test_order.py",),
     ),
     "the gate holds nobody": Mutant(
-        "sansio/log.py", "return any(total - cursor.done >= gate", "return False and any(total - cursor.done >= gate"
+        "sansio/log.py",
+        "return any(total - cursor.done >= gate",
+        "return False and any(total - cursor.done >= gate",
     ),
     "gap miscounted": Mutant("sansio/log.py", "            self._count(batch)\n", "            pass\n"),
     "events evicted before they are read": Mutant(
-        "sansio/log.py", "zip(self.events[: max(0, keep_from - self.base)], self.costs", "zip(self.events, self.costs"
+        "sansio/log.py",
+        "zip(self.events[: max(0, keep_from - self.base)], self.costs",
+        "zip(self.events, self.costs",
     ),
     "advance a cursor before the write": Mutant(
         "engine/outlet.py",
@@ -152,7 +157,12 @@ def run(name: str) -> str:
             shutil.copytree(ROOT / part, Path(folder, part), ignore=ignore)
         shutil.copy(ROOT / "pyproject.toml", folder)
         Path(folder, "axiom_trio", mutant.file).write_text(source.replace(mutant.old, mutant.new))
-        environment = {**os.environ, "PYTHONPATH": folder, "PYTHONDONTWRITEBYTECODE": "1", "AXIOM_MUTANT": name}
+        environment = {
+            **os.environ,
+            "PYTHONPATH": folder,
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "AXIOM_MUTANT": name,
+        }
         tests = [f"tests/engine/{test}" for test in mutant.tests]
         command = [sys.executable, "-m", "pytest", "-x", "-q", "--tb=line", "-p", "no:cacheprovider", *tests]
         try:

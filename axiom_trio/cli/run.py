@@ -42,9 +42,7 @@ def run(options: RunOptions, *, stdout_closed: bool) -> int:
         except OSError as error:
             say(f"axiom-trio run: the summary can't be written to {options.summary}: {error.strerror}\n")
             return USAGE
-    signal.signal(
-        signal.SIGCHLD, signal.SIG_DFL
-    )  # were it ignored, as by our parent, exit statuses would vanish
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # were it ignored, exit statuses would vanish
     return trio.run(_Run(options, stdout_closed=stdout_closed).main)
 
 
