@@ -24,7 +24,8 @@ LIMIT = 180.0  # seconds for the tests of one mutant; beyond it they hang, and s
 
 PORT = "engine/port.py"
 MERGER = "engine/merger.py"
-AGGREGATOR = "engine/aggregator.py"
+OPENING = "engine/opening.py"
+SERVICES = "engine/services.py"
 RUNNING = "executors/running.py"
 MODEL = ("test_model.py", "test_port.py")
 TEARDOWN = ("test_teardown.py",)
@@ -48,8 +49,9 @@ MUTANTS = {
     "unbounded channel": Mutant(
         PORT, "trio.open_memory_channel[Chunk](1)", 'trio.open_memory_channel[Chunk](float("inf"))'
     ),
-    "two senders push at once": Mutant(
-        PORT, "                if self._pushing:", "                if False:"
+    "two senders push at once": Mutant(PORT, "if self._sending == 1 and (", "if ("),
+    "the last sender woken is not the last in the channel": Mutant(
+        PORT, "        if not chunk.taken:  # another", "        if True:  # another"
     ),
     "reorder within a child": Mutant(PORT, "last.parts += chunk.parts", "last.parts[:0] = chunk.parts"),
     "a sender's last chunks in the wrong order": Mutant(
@@ -90,7 +92,7 @@ MUTANTS = {
         "return any(total - cursor.done >= gate",
         "return False and any(total - cursor.done >= gate",
     ),
-    "gap miscounted": Mutant("sansio/log.py", "            self._count(batch)\n", "            pass\n"),
+    "gap miscounted": Mutant("sansio/cursor.py", "            self._count(batch)\n", "            pass\n"),
     "events evicted before they are read": Mutant(
         "sansio/log.py",
         "zip(self.events[: max(0, keep_from - self.base)], self.costs",
@@ -113,17 +115,17 @@ MUTANTS = {
         "engine/child.py", "trio.CancelScope(shield=True)", "trio.CancelScope()", ("test_children.py",)
     ),
     "a failing sink is not reported": Mutant(
-        AGGREGATOR, "    if aggregator.sink_failures:\n", "    if False:\n", (*MODEL, "test_failing_sinks.py")
+        OPENING, "    if aggregator.sink_failures:\n", "    if False:\n", (*MODEL, "test_failing_sinks.py")
     ),
     "a child's stop ends the patience": Mutant(
-        AGGREGATOR,
-        "        self._helpers.start_soon(ladder.climb, asked, grace)\n",
-        "        self._helpers.start_soon(ladder.climb, asked, grace)\n        self._lose_patience(grace)\n",
+        SERVICES,
+        "        self._helpers.start_soon(ladder.climb, children, grace)\n",
+        "        self._helpers.start_soon(ladder.climb, children, grace)\n        self.lose_patience(grace)\n",
         ("test_failing_sinks.py",),
     ),
     "no patience while leaving": Mutant(
-        AGGREGATOR,
-        "            except BaseException:\n                aggregator._lose_patience()\n",
+        OPENING,
+        "            except BaseException:\n                aggregator._services.lose_patience(grace)\n",
         "            except BaseException:\n",
         ("test_failing_sinks.py",),
     ),

@@ -88,8 +88,10 @@ class Reporter:
             self._send.send_nowait((line + "\n", child))
 
     async def _write(self) -> None:
-        writer = None if self._console is not None else DescriptorWriter(2)
+        writer = None
         try:
+            if self._console is None:
+                writer = DescriptorWriter(2)
             async for text, child in self._receive:
                 data = text.encode("utf-8", "backslashreplace")
                 if self._console is not None:

@@ -188,7 +188,8 @@ class ChildPort(Port):
             raise
         finally:
             self._sending -= 1
-        self._last = chunk
+        if not chunk.taken:  # another sender may have been woken first
+            self._last = chunk
         self._merger.mark(self)
 
     def _keep(self, data: bytes, kind: Kind) -> None:
