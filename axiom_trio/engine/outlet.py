@@ -95,7 +95,7 @@ class Outlet:
 
 
 async def lose_patience(outlets: list[Outlet], log: EventLog, patience: float) -> None:
-    """Give up the sinks and lossless readers that have something to read and take nothing for `patience` seconds.
+    """Give up those sinks and lossless readers that take nothing for `patience` seconds though they could.
 
     A lossless subscription becomes a lossy one.
     """

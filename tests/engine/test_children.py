@@ -99,7 +99,9 @@ def test_a_failing_child_says_why_and_harms_no_other():
     async def main() -> None:
         sink = MemorySink(TextFormat())
         async with open_aggregator([sink]) as aggregator:
-            bad = aggregator.start_soon(ScriptedExecutor([Send(b"ok\nha"), Fail(ValueError("as told"))]), name="bad")
+            bad = aggregator.start_soon(
+                ScriptedExecutor([Send(b"ok\nha"), Fail(ValueError("as told"))]), name="bad"
+            )
             aggregator.start_soon(ScriptedExecutor([Pause(1), Send(b"fine\n")]), name="good")
         assert bad.completed.exit == Exit(1, error="ValueError: as told")
         assert bad.completed.reason == "error"
@@ -191,7 +193,9 @@ def test_as_completed_gives_the_children_as_they_end_and_can_be_left():
 def test_tail_and_statistics():
     async def main() -> None:
         async with open_aggregator() as aggregator:
-            child = aggregator.start_soon(ScriptedExecutor([Send(b"one\r\ntwo\nthr"), Pause(10), Send(b"ee")]), name="a")
+            child = aggregator.start_soon(
+                ScriptedExecutor([Send(b"one\r\ntwo\nthr"), Pause(10), Send(b"ee")]), name="a"
+            )
             await trio.sleep(4)
             assert child.tail(2) == [b"two", b"thr"]
             assert child.tail(0) == []
@@ -211,7 +215,9 @@ def test_wait_for_finds_over_reads_and_open_lines_and_says_when_it_is_in_vain():
     async def main() -> None:
         async with open_aggregator([MemorySink()]) as aggregator:
             child = aggregator.start_soon(
-                ScriptedExecutor([Send(b"liste"), Pause(1), Send(b"ning on 80"), Pause(1), Send(b"80\n"), Pause(1)]),
+                ScriptedExecutor(
+                    [Send(b"liste"), Pause(1), Send(b"ning on 80"), Pause(1), Send(b"80\n"), Pause(1)]
+                ),
                 name="api",
             )
             assert (await child.wait_for(rb"listening on (\d+)")).group(1) == b"80"

@@ -6,9 +6,9 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from axiom_trio import CallableExecutor, Executor, Exit, SpawnError, TextFormat, open_aggregator
+from axiom_trio import Executor, Exit, open_aggregator
 from axiom_trio.sansio.events import AllCompleted, Completed, Started
-from axiom_trio.testing import Fail, Forever, MemorySink, Pause, Puppet, ScriptedExecutor, Send
+from axiom_trio.testing import Forever, MemorySink, Puppet, ScriptedExecutor
 
 
 def run(main) -> None:

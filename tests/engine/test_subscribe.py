@@ -107,7 +107,9 @@ def test_one_who_comes_back_from_the_very_beginning_gets_an_exact_gap():
             await child.wait()
             async with aggregator.subscribe(after=-1, lossless=False) as events:
                 gap = await anext(events)
-                rest = [await anext(events) for _ in range(aggregator.statistics().next_cursor - gap.to_cursor)]
+                rest = [
+                    await anext(events) for _ in range(aggregator.statistics().next_cursor - gap.to_cursor)
+                ]
         assert gap.from_cursor == 0
         assert gap.lines + sum(e.lines for e in rest if type(e) is Output) == 300
         assert gap.bytes + sum(len(e.data) for e in rest if type(e) is Output) == 300_000
@@ -119,7 +121,9 @@ def test_only_the_events_of_some_children():
     async def main() -> None:
         async with open_aggregator() as aggregator:
             puppets = [Puppet() for _ in range(2)]
-            a, b = (aggregator.start_soon(puppet, id=name) for puppet, name in zip(puppets, "ab", strict=True))
+            a, b = (
+                aggregator.start_soon(puppet, id=name) for puppet, name in zip(puppets, "ab", strict=True)
+            )
             async with aggregator.subscribe(children=[a]) as events:
                 for puppet in reversed(puppets):
                     await puppet.send(b"x\n")

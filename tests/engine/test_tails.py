@@ -36,7 +36,9 @@ def test_an_open_line_is_shown_after_50_ms_of_silence_and_not_before():
         sink = MemorySink(TextFormat())
         async with open_aggregator([sink]) as aggregator:
             aggregator.start_soon(
-                ScriptedExecutor([Send(b"pass"), Pause(0.03), Send(b"word"), Pause(1), Send(b"?\n")]), id="a", name="a"
+                ScriptedExecutor([Send(b"pass"), Pause(0.03), Send(b"word"), Pause(1), Send(b"?\n")]),
+                id="a",
+                name="a",
             )
             await trio.sleep(0.075)
             assert not sink.data("a")
@@ -78,7 +80,9 @@ def test_open_lines_of_several_children_are_never_glued():
 
 def test_the_output_and_the_errors_have_open_lines_of_their_own():
     async def main() -> None:
-        sink = await play([Send(b"out"), Send(b"err", "error"), Pause(1), Send(b"put\n"), Send(b"or\n", "error")])
+        sink = await play(
+            [Send(b"out"), Send(b"err", "error"), Pause(1), Send(b"put\n"), Send(b"or\n", "error")]
+        )
         assert sink.text_written == b"[a] output\n[a] error\n"
 
     run(main)
