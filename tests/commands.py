@@ -13,7 +13,7 @@ import sys
 import termios
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import axiom_trio
 from axiom_trio import Output, Sink, TextFormat
@@ -66,7 +66,7 @@ def wait_until(condition: Callable[[], Any], what: str = "", patience: float = P
 
 
 def environment(**extra: str) -> dict[str, str]:
-    env = {
+    return {
         **os.environ,
         "PYTHONPATH": str(ROOT),
         "PYTHONWARNINGS": "error",
@@ -74,7 +74,6 @@ def environment(**extra: str) -> dict[str, str]:
         "TERM": "xterm",
         **extra,
     }
-    return env
 
 
 def command(*arguments: str) -> list[str]:
@@ -100,12 +99,12 @@ class Result:
 
 
 def axiom(
-    *arguments: str, input: bytes | None = None, env: dict[str, str] | None = None, cwd: Any = None
+    *arguments: str, stdin: bytes | None = None, env: dict[str, str] | None = None, cwd: Any = None
 ) -> Result:
     """Run `axiom-trio run` to its end; stdout and stderr are pipes."""
     done = subprocess.run(
         command(*arguments),
-        input=b"" if input is None else input,
+        input=b"" if stdin is None else stdin,
         capture_output=True,
         env=environment(**(env or {})),
         timeout=PATIENCE,
@@ -138,7 +137,7 @@ class Running:
         self.process = subprocess.Popen(command(*arguments), env=environment(), **options)
         self.seen = b""
 
-    def __enter__(self) -> Running:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -193,7 +192,7 @@ class Terminal:
         os.set_blocking(self.master, False)
         self.seen = b""
 
-    def __enter__(self) -> Terminal:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -205,10 +204,10 @@ class Terminal:
                 os.close(descriptor)
 
     def read(self) -> bytes:
-        """What is there now."""
+        """What is there now; not all that a flood brings."""
         data = b""
-        with contextlib.suppress(BlockingIOError, OSError):
-            while piece := os.read(self.master, 65536):
+        with contextlib.suppress(OSError):
+            while len(data) < 100_000 and (piece := os.read(self.master, 65536)):
                 data += piece
         self.seen += data
         return data
@@ -224,7 +223,8 @@ class Terminal:
     def finish(self) -> Result:
         """Read until it has ended."""
         wait_until(lambda: self.read() is not None and self.process.poll() is not None, "for the end")
-        self.read()
+        while self.read():
+            pass
         return Result(self.process.returncode, self.seen, b"")
 
 

@@ -64,7 +64,7 @@ def descriptors() -> dict[int, str]:
 
 
 def last_process() -> str:
-    """The number given last to a process or thread of this machine: the same as before if none was started."""
+    """The number last given to a process or thread of this machine: unchanged if none was started."""
     return Path("/proc/loadavg").read_text().split()[-1]
 
 

@@ -11,7 +11,7 @@ import trio
 
 from axiom_trio.cli import say
 from axiom_trio.cli.report import Reporter, write_summary
-from axiom_trio.engine.aggregator import open_aggregator
+from axiom_trio.engine.opening import open_aggregator
 from axiom_trio.executors.process import ProcessExecutor
 from axiom_trio.executors.pty import PtyExecutor
 from axiom_trio.sansio.errors import SinkError
@@ -42,9 +42,7 @@ def run(options: RunOptions, *, stdout_closed: bool) -> int:
         except OSError as error:
             say(f"axiom-trio run: the summary can't be written to {options.summary}: {error.strerror}\n")
             return USAGE
-    signal.signal(
-        signal.SIGCHLD, signal.SIG_DFL
-    )  # were it ignored, as by our parent, exit statuses would vanish
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # were it ignored, exit statuses would vanish
     return trio.run(_Run(options, stdout_closed=stdout_closed).main)
 
 

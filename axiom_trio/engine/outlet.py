@@ -97,7 +97,7 @@ class Outlet:
 async def lose_patience(outlets: list[Outlet], log: EventLog, patience: float) -> None:
     """Give up those sinks and lossless readers that take nothing for `patience` seconds though they could.
 
-    A lossless subscription becomes a lossy one.
+    A sink fails, a lossless subscription becomes a lossy one.
     """
     seen: dict[object, tuple[object, float]] = {}
     while True:

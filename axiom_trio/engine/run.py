@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, final
 import attrs
 
 from axiom_trio.abc import Executor
-from axiom_trio.engine.aggregator import open_aggregator
+from axiom_trio.engine.opening import open_aggregator
 from axiom_trio.executors.process import ProcessExecutor
 from axiom_trio.executors.pty import PtyExecutor
 from axiom_trio.sansio.names import unique

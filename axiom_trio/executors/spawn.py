@@ -156,8 +156,8 @@ def _find(name: str, cwd: str | None, env: Mapping[str, str]) -> str:
 def _check_directory(name: str, cwd: str) -> None:
     if not os.path.isdir(cwd):
         code = errno.ENOTDIR if os.path.exists(cwd) else errno.ENOENT
-        error = OSError(code, os.strerror(code))
-        raise SpawnError(code, f"can't start {name} in {cwd}: {error.strerror}") from error
+        # No cause: FileNotFoundError would say that it's the command that was not found.
+        raise SpawnError(code, f"can't start {name} in {cwd}: {os.strerror(code)}")
 
 
 def spawn_error(name: str, error: OSError) -> SpawnError:

@@ -21,9 +21,9 @@ from axiom_trio.sansio.lines import fold
 from axiom_trio.sansio.names import printable, shorten
 
 if TYPE_CHECKING:
+    from axiom_trio.sansio.cursor import Buffer
     from axiom_trio.sansio.escapes import EscapeFilter, Escapes
     from axiom_trio.sansio.events import Event, Kind
-    from axiom_trio.sansio.log import Buffer
 
 LINE_HOLD: Final = 64 * 1024
 SHORT_ID: Final = 8

@@ -25,7 +25,7 @@ import trio
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from axiom_trio.sansio.log import Buffer
+    from axiom_trio.sansio.cursor import Buffer
 
 PIPE_SIZE: Final = 512 * 1024
 """What a pipe to the consumer is grown to: the largest single gain in throughput."""

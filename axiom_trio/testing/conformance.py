@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from axiom_trio.engine.aggregator import open_aggregator
+from axiom_trio.engine.opening import open_aggregator
+from axiom_trio.sansio.cursor import Batch
 from axiom_trio.sansio.errors import NotRunningError, NotWritableError, SinkError
 from axiom_trio.sansio.events import Completed, Exit, Output, Started
-from axiom_trio.sansio.log import EVENT_COST, Batch
+from axiom_trio.sansio.log import EVENT_COST
 from axiom_trio.testing.executors import Fail, ScriptedExecutor, Send
 from axiom_trio.testing.sinks import MemorySink
 

@@ -12,8 +12,8 @@ from axiom_trio.sansio.events import AllCompleted, Gap, Output, Stats
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from axiom_trio.sansio.cursor import Batch
     from axiom_trio.sansio.events import Event
-    from axiom_trio.sansio.log import Batch
     from axiom_trio.sansio.text import TextFormat
 
 E = TypeVar("E")

@@ -45,7 +45,9 @@ def test_one_that_ignores_the_signal_is_killed_at_the_end_of_the_grace(on: str) 
 
 
 @both
-@pytest.mark.parametrize(("first", "second"), [("SIGINT", "SIGINT"), ("SIGTERM", "SIGINT"), ("SIGHUP", "SIGTERM")])
+@pytest.mark.parametrize(
+    ("first", "second"), [("SIGINT", "SIGINT"), ("SIGTERM", "SIGINT"), ("SIGHUP", "SIGTERM")]
+)
 def test_a_second_signal_kills(on: str, first: str, second: str) -> None:
     with Running(on, "--grace", "1000", scripted("stubborn", "SIGINT", "SIGTERM", "SIGHUP")) as run:
         run.read_until(b"ready")

@@ -1,4 +1,4 @@
-"""Where the stream of `axiom-trio run` goes: slow readers, readers that leave, files, sockets, closed descriptors."""
+"""Where the stream of `axiom-trio run` goes: slow readers, leaving readers, files, sockets, closed ones."""
 
 from __future__ import annotations
 
@@ -181,7 +181,10 @@ def test_a_file_is_written_and_its_offset_is_shared(tmp_path: Path) -> None:
 
 
 def test_a_file_gets_all_of_many_children(tmp_path: Path) -> None:
-    with open(tmp_path / "file", "wb") as file, Running("-n", "a,b", "seq 1 50000", "seq 1 50000", stdout=file) as run:
+    with (
+        open(tmp_path / "file", "wb") as file,
+        Running("-n", "a,b", "seq 1 50000", "seq 1 50000", stdout=file) as run,
+    ):
         assert run.finish().status == 0
     lines = (tmp_path / "file").read_bytes().splitlines()
     for name in (b"a", b"b"):
@@ -268,7 +271,10 @@ def test_a_reader_of_stderr_that_sleeps_holds_nothing_up() -> None:
 def test_a_stdout_whose_reader_never_reads_is_given_up_after_a_signal() -> None:
     reader, writer = os.pipe()
     process = subprocess.Popen(
-        command("--grace", "300ms", "seq 1 100000000"), stdout=writer, stderr=subprocess.PIPE, env=environment()
+        command("--grace", "300ms", "seq 1 100000000"),
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        env=environment(),
     )
     os.close(writer)
     time.sleep(0.7)
