@@ -95,7 +95,7 @@ class Outlet:
 
 
 async def lose_patience(outlets: list[Outlet], log: EventLog, patience: float) -> None:
-    """Give up who has something to read and takes nothing for `patience` seconds.
+    """Give up those sinks and lossless readers that take nothing for `patience` seconds though they could.
 
     A sink fails, a lossless subscription becomes a lossy one.
     """

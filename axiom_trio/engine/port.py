@@ -188,7 +188,7 @@ class ChildPort(Port):
             raise
         finally:
             self._sending -= 1
-        if not chunk.taken:  # another sender may have been woken first
+        if not chunk.taken:  # else another sender's may be in the channel by now
             self._last = chunk
         self._merger.mark(self)
 
@@ -241,7 +241,8 @@ class ChildPort(Port):
         try:
             chunk = self._receive.receive_nowait()
         except trio.WouldBlock:
-            if not self.left:
+            # What a sender has in hand comes first: a cancelled one lays it back, and marks us.
+            if self._sending or not self.left:
                 return None
             chunk = self.left.pop(0)
         except trio.EndOfChannel:

@@ -26,13 +26,13 @@ from axiom_trio.testing.executors import (
     Fail,
     Forever,
     Pause,
-    Puppet,
     ScriptedExecutor,
     Send,
     SendLine,
     Signals,
     Step,
 )
+from axiom_trio.testing.puppet import Puppet
 from axiom_trio.testing.sinks import MemorySink
 
 __all__ = [

@@ -80,6 +80,34 @@ def test_what_a_sender_left_when_its_time_was_up_comes_without_another_send():
     run(main)
 
 
+def test_what_a_cancelled_sender_lays_back_stays_in_order():
+    async def main() -> None:
+        sink = MemorySink(paused=True)
+        other = MemorySink(paused=True)
+        puppet, flood = Puppet(), Puppet()
+        async with open_aggregator([sink, other], gate=1000) as aggregator:
+            aggregator.start_soon(flood, id="flood")
+            await flood.send(b"f" * 2000 + b"\n")
+            await wait_all_tasks_blocked()
+            child = aggregator.start_soon(puppet, id="a")
+            puppet.post(Send(block(1)))
+            puppet.post(Send(b"y" * 100_000 + b"\n"))
+            await wait_all_tasks_blocked()
+            assert puppet.blocked
+            other.resume()
+            await wait_all_tasks_blocked()
+            # In one tick the sender is cancelled and the merger gets room.
+            sink.resume()
+            for _ in range(tick):
+                await trio.lowlevel.checkpoint()
+            child.stop()
+            flood.end()
+        assert sink.data("a") == puppet.accepted()
+
+    for tick in [*range(8)] * 10:  # noqa: B007 (main reads it)
+        run(main)
+
+
 def test_one_large_cancelled_send_is_kept_and_keeps_to_the_gate():
     async def main() -> None:
         sink = MemorySink(paused=True, delay=1.0)

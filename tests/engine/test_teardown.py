@@ -14,6 +14,10 @@ from axiom_trio.abc import Port
 from axiom_trio.testing import MemorySink
 
 
+def has_exited(pid: int) -> bool:
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
+
+
 class SlowPort(Port):
     """Takes the second piece only when the process has exited."""
 
@@ -29,7 +33,7 @@ class SlowPort(Port):
 
     async def send(self, data: bytes, kind="output") -> None:
         if self.data and len(self.data) <= self.read_size:
-            while os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+            while not has_exited(self.pid):
                 await trio.sleep(0.01)
             await trio.sleep(0.05)  # for the executor to see it, too
         self.data += data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import pytest
@@ -14,13 +15,16 @@ from axiom_trio import (
     Exit,
     FileSink,
     JsonlSink,
+    NotRunningError,
     ProcessExecutor,
     PtyExecutor,
     Sink,
     StreamExecutor,
     TextFormat,
+    open_aggregator,
 )
 from axiom_trio.testing import MemorySink, Pause, Puppet, ScriptedExecutor, Send, check_executor, check_sink
+from axiom_trio.testing.conformance import check_events
 
 
 def run(main) -> None:
@@ -138,15 +142,13 @@ def test_a_broken_executor_is_found_out():
     with pytest.raises(AssertionError, match=r"all output arrives"):
         run(lambda: check_executor(lambda: ScriptedExecutor([Send(b"a")]), output=b"b"))
     with pytest.raises(AssertionError, match="one Started"):
-        from axiom_trio.testing.conformance import check_events
-
         check_events([])
+
+    async def impatient() -> None:
+        with trio.fail_after(8):
+            await check_executor(lambda: ScriptedExecutor([Send(b"a")]), make_endless=Deaf)
+
     with pytest.raises((AssertionError, trio.TooSlowError)):
-
-        async def impatient() -> None:
-            with trio.fail_after(8):
-                await check_executor(lambda: ScriptedExecutor([Send(b"a")]), make_endless=Deaf)
-
         run(impatient)
 
 
@@ -183,8 +185,6 @@ def test_a_broken_sink_is_found_out():
 
 
 def test_hypothesis_is_needed_for_strategies_only(monkeypatch):
-    import subprocess
-
     code = (
         "import sys; sys.modules['hypothesis'] = None\n"
         "import axiom_trio.testing\n"
@@ -197,8 +197,6 @@ def test_hypothesis_is_needed_for_strategies_only(monkeypatch):
 
 def test_a_puppet_does_as_it_is_told():
     async def main() -> None:
-        from axiom_trio import NotRunningError, open_aggregator
-
         sink = MemorySink()
         puppet = Puppet()
         async with open_aggregator([sink]) as aggregator:
