@@ -11,19 +11,20 @@ if TYPE_CHECKING:
     from axiom_trio.abc import Executor as Executor
     from axiom_trio.abc import Port as Port
     from axiom_trio.abc import Sink as Sink
-    from axiom_trio.engine.aggregator import AggregatorStatistics as AggregatorStatistics
     from axiom_trio.engine.aggregator import StreamAggregator as StreamAggregator
-    from axiom_trio.engine.aggregator import open_aggregator as open_aggregator
     from axiom_trio.engine.child import Child as Child
+    from axiom_trio.engine.opening import open_aggregator as open_aggregator
     from axiom_trio.engine.outlet import SinkFailure as SinkFailure
     from axiom_trio.engine.run import ChildResult as ChildResult
     from axiom_trio.engine.run import RunResult as RunResult
     from axiom_trio.engine.run import run as run
+    from axiom_trio.engine.statistics import AggregatorStatistics as AggregatorStatistics
     from axiom_trio.engine.subscription import Subscription as Subscription
     from axiom_trio.executors.callable import CallableExecutor as CallableExecutor
     from axiom_trio.executors.process import ProcessExecutor as ProcessExecutor
     from axiom_trio.executors.pty import PtyExecutor as PtyExecutor
     from axiom_trio.executors.stream import StreamExecutor as StreamExecutor
+    from axiom_trio.sansio.cursor import Batch as Batch
     from axiom_trio.sansio.errors import AxiomError as AxiomError
     from axiom_trio.sansio.errors import NotRunningError as NotRunningError
     from axiom_trio.sansio.errors import NotWritableError as NotWritableError
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from axiom_trio.sansio.events import Started as Started
     from axiom_trio.sansio.events import Stats as Stats
     from axiom_trio.sansio.events import TaskMetadata as TaskMetadata
-    from axiom_trio.sansio.log import Batch as Batch
     from axiom_trio.sansio.text import TextFormat as TextFormat
     from axiom_trio.sinks.console import ConsoleSink as ConsoleSink
     from axiom_trio.sinks.file import FileSink as FileSink
@@ -54,10 +54,12 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "abc": "Executor Port Sink",
-    "engine.aggregator": "AggregatorStatistics StreamAggregator open_aggregator",
+    "engine.aggregator": "StreamAggregator",
     "engine.child": "Child",
+    "engine.opening": "open_aggregator",
     "engine.outlet": "SinkFailure",
     "engine.run": "ChildResult RunResult run",
+    "engine.statistics": "AggregatorStatistics",
     "engine.subscription": "Subscription",
     "executors.callable": "CallableExecutor",
     "executors.process": "ProcessExecutor",
@@ -66,7 +68,7 @@ _HOMES = {
     "sansio.errors": "AxiomError NotRunningError NotWritableError SinkError SpawnError SpecificationError",
     "sansio.events": "AllCompleted ChildStatistics Completed Event Exit Gap Idle Intervention Kind Output "
     "Restarting Started Stats TaskMetadata",
-    "sansio.log": "Batch",
+    "sansio.cursor": "Batch",
     "sansio.text": "TextFormat",
     "sinks.console": "ConsoleSink",
     "sinks.file": "FileSink",
@@ -74,7 +76,7 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
-__all__ = sorted(_HOME_OF)  # noqa: PLE0605 (the same names as above; a test compares the two)
+__all__ = sorted(_HOME_OF)
 
 
 def __getattr__(name: str) -> object:

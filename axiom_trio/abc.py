@@ -14,8 +14,8 @@ from axiom_trio.sansio.errors import NotWritableError
 from axiom_trio.sansio.events import Exit
 
 if TYPE_CHECKING:
+    from axiom_trio.sansio.cursor import Batch
     from axiom_trio.sansio.events import Kind
-    from axiom_trio.sansio.log import Batch
     from axiom_trio.sansio.text import TextFormat
 
 __all__ = ["Executor", "Exit", "Port", "Sink"]

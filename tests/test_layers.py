@@ -29,7 +29,6 @@ IMPURE = {
     *("trio", "os", "time", "socket", "select", "selectors", "threading", "asyncio", "subprocess", "signal"),
     *("multiprocessing", "concurrent", "trio_websocket", "ptyprocess", "fcntl", "pty", "termios", "tempfile"),
 }
-STILL_TOO_LONG = {"engine/aggregator.py"}  # to be split; take it out here then
 
 
 class Import(NamedTuple):
@@ -140,8 +139,6 @@ def test_no_module_imports_itself_in_a_circle() -> None:
 def test_modules_are_short(module: str) -> None:
     path = FILES[module]
     lines = len(path.read_text().splitlines())
-    if path.relative_to(PACKAGE).as_posix() in STILL_TOO_LONG and lines > LONGEST:
-        pytest.xfail(f"{lines} lines: to be split")
     assert lines <= LONGEST
 
 

@@ -13,6 +13,8 @@ TYPE_CHECKING = False  # type checkers know better; importing typing takes 5 ms
 if TYPE_CHECKING:
     from typing import NoReturn
 
+_NEVER_BLOCKS = 256  # bytes that a pipe or terminal takes at once when it's writable
+
 
 def main() -> NoReturn:
     """Run the command line, and exit with its status."""
@@ -40,9 +42,15 @@ def _main(closed: set[int]) -> int:
 
 
 def say(text: str) -> None:
-    """Write to stderr, if anybody listens."""
+    """Write to stderr, if anybody listens; one that takes nothing for a second doesn't."""
+    import select
+
+    data = text.encode("utf-8", "backslashreplace")
     try:
-        os.write(2, text.encode("utf-8", "backslashreplace"))
+        poll = select.poll()
+        poll.register(2, select.POLLOUT)
+        while data and poll.poll(1000):
+            data = data[os.write(2, data[:_NEVER_BLOCKS]) :]
     except OSError:
         pass
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import trio
@@ -13,7 +14,6 @@ from axiom_trio.sinks.console import ConsoleSink
 from axiom_trio.sinks.writer import DescriptorWriter
 
 if TYPE_CHECKING:
-    import signal
     from collections.abc import Sequence
 
     from axiom_trio.abc import Sink
@@ -35,15 +35,16 @@ class Reporter:
         self._console = next((sink for sink in sinks if isinstance(sink, ConsoleSink) and os.isatty(1)), None)
         if not os.isatty(2):
             self._console = None
-        self._send, self._receive = trio.open_memory_channel[str](64)
+        self._send, self._receive = trio.open_memory_channel[tuple[str, str | None]](64)
+        self._told: set[str] = set()
 
     async def report(self, aggregator: StreamAggregator) -> None:
         """Tell of failures until cancelled."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._write)
             async for child in aggregator.as_completed():
-                if child.completed is not None and not child.completed.exit.ok and child.completed.reason != "stopped":
-                    self._tell(self._failure(child))
+                if _has_failed(child):
+                    self._tell(self._failure(child), child.id)
 
     def stopping(self, aggregator: StreamAggregator) -> None:
         """Tell that a signal has come, and who is still running."""
@@ -52,17 +53,22 @@ class Reporter:
             shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
             self._tell(f"stopping {shown}; once more kills")
 
-    def finish(self, aggregator: StreamAggregator, status: int, *, interrupted_by: signal.Signals | None) -> None:
+    def finish(self, aggregator: StreamAggregator, status: int) -> None:
         """Tell how it ended. The stream has ended before."""
         if self._quiet or status == 141:
             return
         children = aggregator.children
         failed = [child for child in children if child.completed is None or not child.completed.exit.ok]
         duration = format_duration(trio.current_time() - aggregator.opened_at)
+        untold = [child for child in children if _has_failed(child) and child.id not in self._told]
+        say("".join(self._failure(child) + "\n" for child in untold))
         if failed:
             names = ", ".join(f"{child.name} ({_why(child)})" for child in failed[:8])
             more = f" and {len(failed) - 8} more" if len(failed) > 8 else ""
-            say(self._paint("31", "✗") + f" {len(failed)} of {len(children)} failed in {duration}: {names}{more}\n")
+            say(
+                self._paint("31", "✗")
+                + f" {len(failed)} of {len(children)} failed in {duration}: {names}{more}\n"
+            )
         else:
             say(self._paint("32", "✓") + f" {len(children)} completed in {duration}\n")
         broken = aggregator.statistics().broken_lines
@@ -77,26 +83,34 @@ class Reporter:
     def _paint(self, color: str, text: str) -> str:
         return f"\x1b[{color}m{text}\x1b[0m" if self._color else text
 
-    def _tell(self, line: str) -> None:
-        try:
-            self._send.send_nowait(line + "\n")
-        except trio.WouldBlock:
-            pass  # stderr takes nothing; the end tells of all
+    def _tell(self, line: str, child: str | None = None) -> None:
+        with suppress(trio.WouldBlock):  # stderr takes nothing; the end tells of all
+            self._send.send_nowait((line + "\n", child))
 
     async def _write(self) -> None:
-        writer = None if self._console is not None else DescriptorWriter(2)
+        writer = None
         try:
-            async for text in self._receive:
+            if self._console is None:
+                writer = DescriptorWriter(2)
+            async for text, child in self._receive:
                 data = text.encode("utf-8", "backslashreplace")
                 if self._console is not None:
                     await self._console.notify(data)
                 elif writer is not None:
                     await writer.write([data])
+                if child is not None:
+                    self._told.add(child)
         except OSError:
             pass  # nobody listens
         finally:
             if writer is not None:
                 writer.close()
+
+
+def _has_failed(child: Child) -> bool:
+    """Whether it failed by itself, and not because it was stopped."""
+    completed = child.completed
+    return completed is not None and not completed.exit.ok and completed.reason != "stopped"
 
 
 def _why(child: Child) -> str:

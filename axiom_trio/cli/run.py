@@ -5,14 +5,13 @@ from __future__ import annotations
 import gc
 import os
 import signal
-
 from typing import TYPE_CHECKING
 
 import trio
 
 from axiom_trio.cli import say
 from axiom_trio.cli.report import Reporter, write_summary
-from axiom_trio.engine.aggregator import open_aggregator
+from axiom_trio.engine.opening import open_aggregator
 from axiom_trio.executors.process import ProcessExecutor
 from axiom_trio.executors.pty import PtyExecutor
 from axiom_trio.sansio.errors import SinkError
@@ -43,6 +42,7 @@ def run(options: RunOptions, *, stdout_closed: bool) -> int:
         except OSError as error:
             say(f"axiom-trio run: the summary can't be written to {options.summary}: {error.strerror}\n")
             return USAGE
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # were it ignored, exit statuses would vanish
     return trio.run(_Run(options, stdout_closed=stdout_closed).main)
 
 
@@ -64,7 +64,10 @@ class _Run:
         reporter = Reporter(options, sinks)
         gc.enable()
         gc.freeze()  # what was imported is never garbage
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGWINCH) as signals:
+        # What our parent made us ignore stays ignored: so do nohup, and a shell's background jobs.
+        asked = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        heeded = [signum for signum in asked if signal.getsignal(signum) is not signal.SIG_IGN]
+        with trio.open_signal_receiver(*heeded, signal.SIGWINCH) as signals:
             try:
                 async with trio.open_nursery() as nursery:
                     async with open_aggregator(
@@ -90,7 +93,7 @@ class _Run:
             status = 128 + self._signal
         elif not status and any(not c.completed or not c.completed.exit.ok for c in aggregator.children):
             status = 1
-        reporter.finish(aggregator, status, interrupted_by=self._signal)
+        reporter.finish(aggregator, status)
         if options.summary is not None and not write_summary(options, aggregator, status):
             status = status or OUTPUT_LOST
         return status
@@ -184,5 +187,3 @@ class _Run:
                 aggregator.stop(signum=signal.SIGINT if signum == signal.SIGINT else signal.SIGTERM)
             else:
                 aggregator.stop(grace=0)
-
-

@@ -1,78 +1,33 @@
-"""The aggregator: the nursery tree, and the order in which it ends.
-
-::
-
-    services nursery             the merger, the tail clock, one task per sink; shielded
-    └─ children nursery          one supervisor task per child; the body runs here
-
-* Normal end: the children end, their channels close, the merger reads each to its
-  end, the log closes, the sinks flush and return.
-* Cancelled, or the body raised: the children are asked to end (stop ladder) and
-  joined first, while what they write is read; then the services end in the same
-  way. A sink that takes nothing for as long as the grace is given up, so that
-  nothing can hold the end for ever.
-"""
+"""The aggregator: children are given to it, and it runs, merges and stops them."""
 
 from __future__ import annotations
 
+import os
 import signal
-import time
-import uuid
+import weakref
 from collections import deque
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Literal, final
 
-import attrs
 import trio
 
 from axiom_trio.engine import ladder
 from axiom_trio.engine.child import Child
-from axiom_trio.engine.merger import Merger
-from axiom_trio.engine.outlet import Outlet, SinkFailure, lose_patience
+from axiom_trio.engine.completions import Completions
 from axiom_trio.engine.port import ChildPort
+from axiom_trio.engine.services import Services
+from axiom_trio.engine.statistics import AggregatorStatistics
 from axiom_trio.engine.subscription import Subscription
 from axiom_trio.engine.supervisor import supervise
-from axiom_trio.engine.tails import TailClock
-from axiom_trio.engine.wakeup import Wakeup
-from axiom_trio.sansio.errors import SinkError, SpecificationError
-from axiom_trio.sansio.events import Completed, Exit, Intervention, Started, Stats
-from axiom_trio.sansio.log import GATE, HISTORY, EventLog
-from axiom_trio.sansio.text import SHORT_ID, TextFormatter
+from axiom_trio.sansio.errors import NotRunningError, SpecificationError
+from axiom_trio.sansio.events import Completed, Exit, Intervention, Started
+from axiom_trio.sansio.text import SHORT_ID
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from axiom_trio.abc import Executor, Sink
-    from axiom_trio.sansio.events import ChildStatistics, Reason, TaskMetadata
-
-
-@final
-@attrs.frozen(kw_only=True)
-class AggregatorStatistics:
-    """A view of an aggregator."""
-
-    active: int
-    """Children that have not ended, queued ones included."""
-    queued: int
-    """Children that wait for a place (`jobs`)."""
-    completed: int
-    """Children that have ended."""
-    failed: int
-    """Children that have ended without success."""
-    bytes: int
-    """Bytes of output of all children; so the next two."""
-    lines: int
-    interventions: int
-    next_cursor: int
-    """The cursor that the next event gets."""
-    oldest_cursor: int
-    """The oldest event still held."""
-    log_lag: int
-    """Bytes by which the slowest lossless reader lags."""
-    broken_lines: int
-    """Over-long lines that were broken in the text form."""
-    children: tuple[ChildStatistics, ...]
-    """All children, in order of being given."""
+    from axiom_trio.engine.outlet import SinkFailure
+    from axiom_trio.sansio.events import Reason, TaskMetadata
 
 
 @final
@@ -91,19 +46,18 @@ class StreamAggregator:
     ) -> None:
         if jobs is not None and jobs < 1:
             raise SpecificationError(f"jobs is {jobs}: at least one child must be allowed to run")
-        self._log = EventLog(gate=gate, history=history)
         self.opened_at = trio.current_time()
         """On trio's clock."""
-        self._wall_offset = time.time() - trio.current_time()
-        text_format = next((sink.text for sink in sinks if sink.text is not None), None)
-        self._formatter = None if text_format is None else TextFormatter(text_format)
-        self._merger = Merger(self._log, self._formatter, self._wall_offset)
+        self._services = Services(
+            sinks,
+            gate=gate,
+            history=history,
+            flush_interval=flush_interval,
+            on_sinks_gone=self._on_sinks_gone,
+        )
+        self._log = self._services.log
+        self._merger = self._services.merger
         self._merger.on_completed = self._on_completed
-        self._tails = TailClock()
-        self._outlets = [
-            Outlet(sink, self._log, shares_text=sink.text == text_format, flush_interval=flush_interval)
-            for sink in sinks
-        ]
         self._jobs = jobs
         self._grace = grace
         self._queue: deque[Child] = deque()
@@ -111,11 +65,11 @@ class StreamAggregator:
         self._children: dict[str, Child] = {}
         self._short_ids: set[str] = set()
         self._nursery: trio.Nursery | None = None
-        self._helpers: trio.Nursery | None = None
-        self._watchers: list[tuple[deque[Child], Wakeup]] = []
+        self._completions: weakref.WeakSet[Completions] = weakref.WeakSet()
         self._idle = trio.Event()
         self._idle.set()
         self._closing = False
+        self._sinks_gone = False
 
     # --- children
 
@@ -161,7 +115,7 @@ class StreamAggregator:
             aggregator=self,
         )
         child._port = ChildPort(
-            child_id, self._merger, self._tails, lambda pid: self._on_started(child, pid)
+            child_id, self._merger, self._services.tails, lambda pid: self._on_started(child, pid)
         )
         self._children[child_id] = child
         self._merger.added()
@@ -169,6 +123,8 @@ class StreamAggregator:
             self._idle = trio.Event()
         self._queue.append(child)
         self._launch()
+        if self._sinks_gone:
+            self._stop([child])
         return child
 
     async def start(
@@ -196,28 +152,18 @@ class StreamAggregator:
         A second call with a shorter `grace` overtakes the first; 0 kills at once.
         """
         self._stop(self._children.values(), signum=signum, grace=grace)
+        self._services.lose_patience(self._grace if grace is None else grace)
 
     async def wait_all_completed(self) -> None:
         """Wait until no child is active."""
         while self._merger.active:
             await self._idle.wait()
 
-    async def as_completed(self) -> AsyncIterator[Child]:
-        """Iterate over the children in the order in which they end, for ever.
-
-        A child that had ended before is not among them.
-        """
-        ended: deque[Child] = deque()
-        wakeup = Wakeup()
-        watcher = (ended, wakeup)
-        self._watchers.append(watcher)
-        try:
-            while True:
-                while ended:
-                    yield ended.popleft()
-                await wakeup.wait()
-        finally:
-            self._watchers.remove(watcher)
+    def as_completed(self) -> Completions:
+        """Iterate over the children in the order in which they end from now on; for ever."""
+        completions = Completions()
+        self._completions.add(completions)
+        return completions
 
     def subscribe(
         self,
@@ -256,19 +202,19 @@ class StreamAggregator:
             next_cursor=self._log.next,
             oldest_cursor=self._log.base,
             log_lag=self._log.lag,
-            broken_lines=self._formatter.broken_lines if self._formatter else 0,
+            broken_lines=self._services.formatter.broken_lines if self._services.formatter else 0,
             children=tuple(child.statistics() for child in self._children.values()),
         )
 
     @property
     def sink_failures(self) -> tuple[SinkFailure, ...]:
         """The sinks that have failed so far, and why."""
-        return tuple(outlet.failure for outlet in self._outlets if outlet.failure is not None)
+        return tuple(outlet.failure for outlet in self._services.outlets if outlet.failure is not None)
 
     # --- inside
 
     def _unique_id(self) -> str:
-        while (child_id := uuid.uuid4().hex)[:SHORT_ID] in self._short_ids:
+        while (child_id := _random_id())[:SHORT_ID] in self._short_ids:
             pass
         return child_id
 
@@ -285,12 +231,12 @@ class StreamAggregator:
         child.pid = pid
         child._port.meter.started = now
         tty = child._executor.tty
-        if self._formatter is not None:
-            self._formatter.add(child.id, child.name, child.index, pid, tty=tty)
+        if self._services.formatter is not None:
+            self._services.formatter.add(child.id, child.name, child.index, pid, tty=tty)
         self._log.append(
             Started(
                 cursor=self._log.next,
-                time=now + self._wall_offset,
+                time=now + self._services.wall_offset,
                 child=child.id,
                 name=child.name,
                 index=child.index,
@@ -312,21 +258,22 @@ class StreamAggregator:
             if not self._closing or self._queue:
                 self._launch()
         child._done.set()
-        for ended, wakeup in self._watchers:
-            ended.append(child)
-            wakeup.set()
+        for completions in self._completions:
+            completions.add(child)
         if not self._merger.active:
             self._idle.set()
 
     def _intervened(self, child: Child, text: str) -> Intervention:
+        if child.completed is not None:  # nothing comes after its end
+            raise NotRunningError(f"{child.name} ended while it was written to")
         event = Intervention(
             cursor=self._log.next,
-            time=trio.current_time() + self._wall_offset,
+            time=trio.current_time() + self._services.wall_offset,
             child=child.id,
             count=child._port.meter.interventions + 1,
             origin="user",
             text=text,
-            receipt=uuid.uuid4().hex,
+            receipt=_random_id(),
         )
         self._merger.intervened(child._port, event)
         self._log.publish()
@@ -357,140 +304,12 @@ class StreamAggregator:
         if not asked:
             return
         ladder.first_rung(asked, signum, grace)
-        assert self._helpers is not None
-        self._helpers.start_soon(ladder.climb, asked, grace)
-        self._helpers.start_soon(lose_patience, self._outlets, self._log, max(grace, 1.0))
+        self._services.climb(asked, grace)
 
-    # --- services
-
-    async def _run_services(
-        self, stats_interval: float, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-    ) -> None:
-        with trio.CancelScope(shield=True):
-            async with trio.open_nursery() as helpers:
-                self._helpers = helpers
-                helpers.start_soon(self._tails.run)
-                if stats_interval > 0:
-                    helpers.start_soon(self._report_stats, stats_interval)
-                async with trio.open_nursery() as outlets:
-                    for outlet in self._outlets:
-                        outlets.start_soon(self._serve_outlet, outlet)
-                    task_status.started()
-                    await self._run_merger()
-                helpers.cancel_scope.cancel(reason="all is written")
-
-    async def _run_merger(self) -> None:
-        try:
-            await self._merger.run()
-        finally:  # were it to crash, nobody may wait for it for ever
-            self._log.close()
-            for child in self._children.values():
-                child._port.abandon()
-
-    async def _serve_outlet(self, outlet: Outlet) -> None:
-        await outlet.run()
-        failure = outlet.failure
-        if failure is None:
-            return
-        lossless_left = any(o.sink.lossless and o.failure is None for o in self._outlets)
-        if isinstance(failure.error, BrokenPipeError) or (outlet.sink.lossless and not lossless_left):
-            self._stop(self._children.values())
-
-    async def _report_stats(self, interval: float) -> None:
-        while True:
-            await trio.sleep(interval)
-            if self._log.has_unread_stats():
-                continue
-            merger = self._merger
-            self._log.append(
-                Stats(
-                    cursor=self._log.next,
-                    time=trio.current_time() + self._wall_offset,
-                    active=merger.active,
-                    bytes=merger.bytes,
-                    lines=merger.lines,
-                    interventions=merger.interventions,
-                    children=tuple(
-                        child.statistics()
-                        for child in self._children.values()
-                        if child.completed is None and child._port.meter.started is not None
-                    ),
-                )
-            )
-            self._log.publish()
+    def _on_sinks_gone(self) -> None:
+        self._sinks_gone = True
+        self.stop()
 
 
-@asynccontextmanager
-async def open_aggregator(
-    sinks: Sequence[Sink] = (),
-    *,
-    jobs: int | None = None,
-    grace: float = 5.0,
-    stats_interval: float = 0.0,
-    gate: int = GATE,
-    history: int = HISTORY,
-    flush_interval: float = 0.0,
-) -> AsyncIterator[StreamAggregator]:
-    """Open an aggregator, to be used with `async with`.
-
-    Leaving the block waits for all children. If the block raises or is cancelled,
-    the children are stopped first, and nothing of them survives.
-
-    Args:
-        sinks: Where the merged stream goes. Sinks of equal text format share the
-            work of formatting with the first that has one.
-        jobs: Run at most so many children at once; the others queue in order.
-        grace: Seconds between asking a child to end and killing it.
-        stats_interval: Seconds between `Stats` events; 0 for none.
-        gate: Bytes of the log by which the slowest lossless reader may lag before
-            the children have to wait.
-        history: Bytes of the log kept for subscriptions that come late.
-        flush_interval: Seconds that sinks wait for more to come together; 0: they
-            write at once, and batches grow with the load by themselves.
-
-    **Signals, stdin, terminal:** never touched.
-
-    Raises:
-        SinkError: On leaving, if a sink failed: it did not get everything. What the
-            block raised comes before it.
-        SpecificationError: An argument can't be.
-    """
-    aggregator = StreamAggregator(
-        sinks=sinks, jobs=jobs, grace=grace, gate=gate, history=history, flush_interval=flush_interval
-    )
-    try:
-        async with trio.open_nursery() as services:
-            await services.start(aggregator._run_services, stats_interval)
-            try:
-                async with trio.open_nursery() as nursery:
-                    aggregator._nursery = nursery
-                    try:
-                        yield aggregator
-                        await aggregator.wait_all_completed()
-                    except BaseException:
-                        aggregator._closing = True
-                        aggregator._stop(aggregator.children, reason="cancelled")
-                        raise
-                    finally:
-                        aggregator._closing = True
-            finally:
-                aggregator._merger.end()
-    except BaseExceptionGroup as group:
-        error = _only(group)
-        context = error.__context__
-        try:
-            raise error
-        finally:
-            error.__context__ = context
-    if aggregator.sink_failures:
-        failure = aggregator.sink_failures[0]
-        raise SinkError(
-            f"{type(failure.sink).__name__} did not get everything: {failure.error}"
-        ) from failure.error
-
-
-def _only(error: BaseException) -> BaseException:
-    """The single exception of a group, as raised; or the group."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error
+def _random_id() -> str:
+    return os.urandom(16).hex()

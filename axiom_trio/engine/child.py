@@ -98,7 +98,9 @@ class Child:
         assert self.completed is not None
         return self.completed
 
-    async def wait_for(self, pattern: bytes | re.Pattern[bytes], *, after: int | None = None) -> re.Match[bytes]:
+    async def wait_for(
+        self, pattern: bytes | re.Pattern[bytes], *, after: int | None = None
+    ) -> re.Match[bytes]:
         """Wait until its output matches, and return the match.
 
         Searches from the event after cursor `after`, or from the oldest that is
@@ -110,6 +112,13 @@ class Child:
             re.error: The pattern is no regular expression.
         """
         regex = re.compile(pattern)
+        match = None if self._end_is_past(after) else await self._search(regex, after)
+        if match is not None:
+            return match
+        pattern_text = regex.pattern.decode("utf-8", "replace")
+        raise NotRunningError(f"{self.name} ended and nothing it wrote matched {pattern_text!r}")
+
+    async def _search(self, regex: re.Pattern[bytes], after: int | None) -> re.Match[bytes] | None:
         seen = b""
         async with self._aggregator.subscribe(after=after, children=[self]) as events:
             async for event in events:
@@ -122,8 +131,12 @@ class Child:
                         seen = seen[-_MATCH_HOLD:]
                 elif type(event) is Completed:
                     break
-        pattern_text = regex.pattern.decode("utf-8", "replace")
-        raise NotRunningError(f"{self.name} ended and nothing it wrote matched {pattern_text!r}")
+        return None
+
+    def _end_is_past(self, after: int | None) -> bool:
+        """Whether its end comes before all there is to read, so that it would be waited for in vain."""
+        first = max(self._aggregator._log.base, 0 if after is None else after + 1)
+        return self.completed is not None and self.completed.cursor < first
 
     async def write(self, data: bytes) -> None:
         """Write bytes into its input, as they are; several writers take turns.

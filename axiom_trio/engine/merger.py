@@ -16,23 +16,24 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from axiom_trio.engine.port import OpenLine
 from axiom_trio.engine.wakeup import Wakeup
 from axiom_trio.sansio import markers
 from axiom_trio.sansio.events import AllCompleted, Completed, Exit, Intervention, Output
 from axiom_trio.sansio.text import LINE_HOLD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from axiom_trio.engine.port import ChildPort, Chunk, OpenLine
+    from axiom_trio.engine.port import ChildPort, Chunk
     from axiom_trio.sansio.events import Kind
     from axiom_trio.sansio.log import EventLog
     from axiom_trio.sansio.text import TextFormatter
 
-ROUND: Final = 128 * 1024  # bytes taken before sinks get their turn
+ROUND: Final = 256 * 1024  # bytes taken before sinks get their turn
 FLOOR_SILENCE: Final = 0.1
 FLOOR_BYTES: Final = 128 * 1024 * 1024
-READ_BUDGET: Final = 4 * 1024 * 1024  # bytes of read buffers, over all children
+READ_BUDGET: Final = 2 * 1024 * 1024  # bytes of read buffers, over all children
 READ_MIN: Final = 16 * 1024
 READ_MAX: Final = 64 * 1024
 RECENT: Final = 8 * 1024  # bytes kept for `Child.tail`
@@ -139,43 +140,46 @@ class Merger:
 
     def _merge(self, port: ChildPort, chunk: Chunk) -> None:
         data = chunk.data
-        line = port.open_line(chunk.kind)
-        if chunk.partial or line.size or (b"[" in data and markers.has_marker(data)):
-            for kind, piece in self._cut(port, line, chunk, data):
-                self._append(port, piece, kind, chunk.time, partial=chunk.partial)
-        else:
+        if not (chunk.partial or port.open_lines or (b"[" in data and markers.has_marker(data))):
             self._append(port, data, chunk.kind, chunk.time, partial=False)
+            return
+        error = chunk.kind == "error"
+        line = port.open_lines.pop(error, None) or OpenLine()
+        for kind, piece in self._cut(port, line, chunk, data):
+            self._append(port, piece, kind, chunk.time, partial=chunk.partial)
         if chunk.partial:
+            port.open_lines[error] = line
             line.size += len(data)
             if line.size >= LINE_HOLD:
                 self._floor = port if line.size < FLOOR_BYTES else None
-        else:
-            line.size = 0
-            if self._floor is port:
-                self._floor = None
+        elif self._floor is port:
+            self._floor = None
 
-    def _cut(self, port: ChildPort, line: OpenLine, chunk: Chunk, data: bytes) -> list[tuple[Kind, bytes]]:
-        """Cut around marked lines; one that came in pieces is judged by its beginning."""
-        pieces: list[tuple[Kind, bytes]] = []
+    def _cut(
+        self, port: ChildPort, line: OpenLine, chunk: Chunk, data: bytes
+    ) -> Iterator[tuple[Kind, bytes]]:
+        """Cut around marked lines; one that came in pieces is judged by its beginning.
+
+        An `Intervention` is appended right before its line, or its line's end. Errors stay
+        errors: they are a stream of their own, whose lines are not to be joined with the other's.
+        """
+        is_error = chunk.kind == "error"
         if chunk.partial or line.size:
             first = data[: data.find(b"\n") + 1] or data
             line.head = (line.head + first)[:_HEAD]
             marked = markers.kind_of(line.head)
-            pieces.append((chunk.kind if marked == "output" else marked, first))
             if not chunk.partial:
                 self._end_line(port, line, chunk.time)
+            yield chunk.kind if is_error or marked == "output" else marked, first
             data = data[len(first) :]
         for kind, piece in markers.cut(data, chunk.kind):
             if kind == "intervention":
                 self._detected(port, piece, chunk.time)
-            pieces.append((kind, piece))
-        return pieces
+            yield "error" if is_error else kind, piece
 
     def _end_line(self, port: ChildPort, line: OpenLine, time: float) -> None:
         if markers.kind_of(line.head) == "intervention":
             self._detected(port, line.head, time)
-        line.head = b""
-        line.size = 0
 
     def _detected(self, port: ChildPort, line: bytes, time: float) -> None:
         event = Intervention(
@@ -221,16 +225,13 @@ class Merger:
     # --- ends
 
     def _complete(self, port: ChildPort) -> None:
-        for chunk in port.left:
-            self._merge(port, chunk)
-        port.left.clear()
         meter = port.meter
         now = trio.current_time()
-        for line in port.open_lines.values():
-            if line.size:  # it was published open; it ends here
-                meter.lines += 1
-                self.lines += 1
-                self._end_line(port, line, now)
+        for line in port.open_lines.values():  # they were published open; they end here
+            meter.lines += 1
+            self.lines += 1
+            self._end_line(port, line, now)
+        port.open_lines.clear()
         if self._floor is port:
             self._floor = None
         meter.ended = now

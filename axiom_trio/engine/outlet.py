@@ -41,7 +41,7 @@ class Outlet:
             lossless=sink.lossless, text=sink.text is not None and self._formatter is None
         )
         self._scope = trio.CancelScope(shield=True)
-        self._given_up = False
+        self.finished = False
 
     @property
     def progress(self) -> tuple[int, int]:
@@ -50,18 +50,17 @@ class Outlet:
 
     def give_up(self) -> None:
         """Fail the sink: it takes nothing."""
-        self._given_up = True
         self._scope.cancel(reason="the sink took nothing")
 
     async def run(self) -> None:
         """Serve until the log has closed and all is written, or the sink failed."""
-        with self._scope:
-            try:
+        try:  # outside of the scope, where no Cancelled is among the exceptions any more
+            with self._scope:
                 await self.sink.open()
                 await self._serve()
-            except Exception as error:  # noqa: BLE001 (a failing sink must not harm the run)
-                self.failure = SinkFailure(self.sink, error)
-        if self._given_up:
+        except Exception as error:  # noqa: BLE001 (a failing sink must not harm the run)
+            self.failure = SinkFailure(self.sink, error)
+        if self._scope.cancelled_caught:
             self.failure = SinkFailure(self.sink, TimeoutError("it took nothing any more"))
         self.cursor.close()
         with trio.move_on_after(1, shield=True) as scope:
@@ -71,6 +70,7 @@ class Outlet:
                 self.failure = self.failure or SinkFailure(self.sink, error)
         if scope.cancelled_caught:
             self.failure = self.failure or SinkFailure(self.sink, TimeoutError("closing took too long"))
+        self.finished = True
 
     async def _serve(self) -> None:
         wakeup = Wakeup()
@@ -90,16 +90,19 @@ class Outlet:
     async def _collect(self) -> None:
         """Let more come together, for as long as the flush interval; less when the log is full or ends."""
         with trio.move_on_after(self._flush_interval):
-            while not self._log.closed and not self._log.full:
+            while not self._log.closed and not self._log.full:  # noqa: ASYNC110 (two things to look at)
                 await trio.sleep(self._flush_interval / 8)
 
 
 async def lose_patience(outlets: list[Outlet], log: EventLog, patience: float) -> None:
-    """Give up the lossless readers that have something to read and take nothing for `patience` seconds."""
+    """Give up those sinks and lossless readers that take nothing for `patience` seconds though they could.
+
+    A sink fails, a lossless subscription becomes a lossy one.
+    """
     seen: dict[object, tuple[object, float]] = {}
     while True:
         now = trio.current_time()
-        for cursor in log.gating:
+        for cursor in {*log.gating, *(outlet.cursor for outlet in outlets if not outlet.finished)}:
             outlet = next((outlet for outlet in outlets if outlet.cursor is cursor), None)
             progress = cursor.position if outlet is None else outlet.progress
             before, since = seen.get(cursor, (None, now))
@@ -107,8 +110,7 @@ async def lose_patience(outlets: list[Outlet], log: EventLog, patience: float) -
                 seen[cursor] = (progress, now)
             elif now - since >= patience:
                 if outlet is None:
-                    cursor.close()
+                    cursor.ungate()
                 else:
                     outlet.give_up()
         await trio.sleep(patience / 8)
-

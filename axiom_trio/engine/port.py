@@ -4,7 +4,7 @@ Complications, and what follows from them:
 
 * A cancelled `send` of a memory channel leaves the item with the sender. So the
   chunk in hand is parked here, and the merger takes it when it has read the
-  channel to its end. Nothing is lost by cancelling an executor.
+  channel empty. Nothing is lost by cancelling an executor.
 * A chunk that waits in the channel takes in what comes next, up to one read's
   size. So the items grow with the load, a lone line goes at once, and a child has
   at most one chunk waiting and one in hand.
@@ -85,11 +85,11 @@ class ChildPort(Port):
         self.ready = False
         """Whether the merger has it in its queue."""
         self.open_lines: dict[bool, OpenLine] = {}
-        """What was published of open lines, by whether they're errors; the merger keeps it."""
+        """What was published of lines that are open, by whether they're errors; the merger keeps it."""
         self.recent = b""
         """The last bytes, for `Child.tail`; the merger keeps it."""
         self.left: list[Chunk] = []
-        """What the channel could not take: read by the merger at the channel's end."""
+        """What the channel could not take yet, or ever: then the merger reads it here."""
         self.exit: Exit | None = None
         self.reason: Reason = "exit"
         self._merger = merger
@@ -99,6 +99,7 @@ class ChildPort(Port):
         self._splitters = {False: Splitter("output")}
         self._last: Chunk | None = None
         self._sends = 0
+        self._sending = 0
 
     @property
     def read_size(self) -> int:  # type: ignore[override]
@@ -165,21 +166,30 @@ class ChildPort(Port):
             last.parts += chunk.parts
             last.size += chunk.size
         else:
-            # What is in hand is in `left` until the channel has it, so a cancel loses nothing.
+            # What a cancelled send has left goes first; the merger may take it meanwhile.
             self.left.append(chunk)
-            while self.left:
-                await self._push(self.left[0])
-                del self.left[0]
+            while chunk in self.left:
+                await self._push(self.left.pop(0))
         self._sends += 1
         if self._sends % _CHECKPOINT_EVERY == 0:
-            await trio.lowlevel.cancel_shielded_checkpoint()
+            await trio.lowlevel.checkpoint()
 
     async def _push(self, chunk: Chunk) -> None:
+        last = self._last
+        self._sending += 1
         try:
-            self._send.send_nowait(chunk)
-        except trio.WouldBlock:
-            await self._send.send(chunk)
-        self._last = chunk
+            if self._sending == 1 and (last is None or last.taken):  # the channel is empty
+                self._send.send_nowait(chunk)
+            else:
+                await self._send.send(chunk)
+        except trio.Cancelled:
+            self.left.insert(0, chunk)
+            self._merger.mark(self)
+            raise
+        finally:
+            self._sending -= 1
+        if not chunk.taken:  # else another sender's may be in the channel by now
+            self._last = chunk
         self._merger.mark(self)
 
     def _keep(self, data: bytes, kind: Kind) -> None:
@@ -193,7 +203,7 @@ class ChildPort(Port):
 
     def publish_tail(self, splitter: Splitter) -> bool:
         """Send an open tail on its way, unless the channel is busy: then it isn't silence."""
-        if self.left or (self._last is not None and not self._last.taken):
+        if self._sending or self.left or (self._last is not None and not self._last.taken):
             return False
         piece = splitter.take()
         if piece:
@@ -220,24 +230,25 @@ class ChildPort(Port):
 
     # --- for the merger
 
-    def open_line(self, kind: Kind) -> OpenLine:
-        """The open line that a chunk of this kind goes on with."""
-        error = kind == "error"
-        line = self.open_lines.get(error)
-        if line is None:
-            line = self.open_lines[error] = OpenLine()
-        return line
-
     def take(self) -> Chunk | None:
         """The next chunk, or None if there is none now.
 
+        What a cancelled sender has left comes after what is in the channel.
+
         Raises:
-            trio.EndOfChannel: There will be no more but `left`.
+            trio.EndOfChannel: There will be no more.
         """
         try:
             chunk = self._receive.receive_nowait()
         except trio.WouldBlock:
-            return None
+            # What a sender has in hand comes first: a cancelled one lays it back, and marks us.
+            if self._sending or not self.left:
+                return None
+            chunk = self.left.pop(0)
+        except trio.EndOfChannel:
+            if not self.left:
+                raise
+            chunk = self.left.pop(0)
         chunk.taken = True
         return chunk
 

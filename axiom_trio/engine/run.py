@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, final
 import attrs
 
 from axiom_trio.abc import Executor
-from axiom_trio.engine.aggregator import open_aggregator
+from axiom_trio.engine.opening import open_aggregator
 from axiom_trio.executors.process import ProcessExecutor
 from axiom_trio.executors.pty import PtyExecutor
 from axiom_trio.sansio.names import unique
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from axiom_trio.abc import Sink
     from axiom_trio.engine.child import Child
-    from axiom_trio.sansio.events import Completed, Exit, Reason
+    from axiom_trio.sansio.events import Exit, Reason
 
 
 @final
@@ -32,10 +32,10 @@ class ChildResult:
     reason: Reason
     duration: float
     """Seconds."""
-    bytes: int
-    lines: int
     tail: list[bytes]
     """Its last lines, at most 20."""
+    bytes: int
+    lines: int
 
 
 @final
@@ -94,9 +94,12 @@ async def run(
     given = commands.values() if isinstance(commands, Mapping) else commands
     executors = [item if isinstance(item, Executor) else make(item) for item in given]
     names = list(commands) if isinstance(commands, Mapping) else unique([e.label for e in executors])
-    async with open_aggregator([ConsoleSink()] if sinks is None else sinks, jobs=jobs, grace=grace) as aggregator:
+    async with open_aggregator(
+        [ConsoleSink()] if sinks is None else sinks, jobs=jobs, grace=grace
+    ) as aggregator:
         children = [
-            aggregator.start_soon(executor, name=name) for executor, name in zip(executors, names, strict=True)
+            aggregator.start_soon(executor, name=name)
+            for executor, name in zip(executors, names, strict=True)
         ]
     return RunResult(tuple(_result(child) for child in children))
 

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Self
 
+    from axiom_trio.sansio.cursor import Batch, Cursor
     from axiom_trio.sansio.events import Event
-    from axiom_trio.sansio.log import Batch, Cursor, EventLog
+    from axiom_trio.sansio.log import EventLog
 
 
 async def next_batch(cursor: Cursor, log: EventLog, wakeup: Wakeup) -> Batch | None:

@@ -11,7 +11,7 @@ from axiom_trio.abc import Executor
 from axiom_trio.executors import spawn
 from axiom_trio.executors.descriptor import write_all
 from axiom_trio.executors.running import RunningProcess
-from axiom_trio.sansio.errors import NotWritableError, SpecificationError
+from axiom_trio.sansio.errors import NotWritableError, SpawnError, SpecificationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,10 +52,10 @@ class ProcessExecutor(Executor):
             raise SpecificationError(f"stderr is {stderr!r}: it must be join or split")
         if stdin not in ("null", "pipe"):
             raise SpecificationError(f"stdin is {stdin!r}: it must be null or pipe")
-        self._argv = spawn.to_argv(command)
-        self._label = spawn.label_of(command)
         self._cwd = None if cwd is None else os.fspath(cwd)
         self._env = env
+        self._argv = spawn.to_argv(command, cwd=self._cwd, env=env)
+        self._label = spawn.label_of(command)
         self._split = stderr == "split"
         self._pipe_stdin = stdin == "pipe"
         self._process: RunningProcess | None = None
@@ -115,10 +115,12 @@ class ProcessExecutor(Executor):
             if not self._split:
                 files.append((os.POSIX_SPAWN_DUP2, 1, 2))
             pid = spawn.spawn(self._argv, cwd=self._cwd, env=self._env, files=files)
-        except BaseException:
+        except BaseException as error:
             self._close_stdin()
             for reader, _ in outputs:
                 os.close(reader)
+            if isinstance(error, OSError) and not isinstance(error, SpawnError):  # no more descriptors
+                raise spawn.spawn_error(self._argv[0], error) from error
             raise
         finally:
             for descriptor in theirs:

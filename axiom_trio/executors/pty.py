@@ -14,7 +14,6 @@ import termios
 from typing import TYPE_CHECKING, ClassVar, final
 
 import trio
-from ptyprocess import PtyProcess
 
 from axiom_trio.abc import Executor
 from axiom_trio.executors import spawn
@@ -24,6 +23,8 @@ from axiom_trio.sansio.errors import SpawnError, SpecificationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from ptyprocess import PtyProcess
 
     from axiom_trio.abc import Port
     from axiom_trio.sansio.events import Exit
@@ -55,10 +56,10 @@ class PtyExecutor(Executor):
         size: tuple[int, int] = (24, 80),
         echo: bool = False,
     ) -> None:
-        self._argv = spawn.to_argv(command)
-        self._label = spawn.label_of(command)
         self._cwd = None if cwd is None else os.fspath(cwd)
         self._env = env
+        self._argv = spawn.to_argv(command, cwd=self._cwd, env=env, tty=True)
+        self._label = spawn.label_of(command)
         self._size = _valid_size(size)
         self._echo = echo
         self._process: RunningProcess | None = None
@@ -102,6 +103,7 @@ class PtyExecutor(Executor):
         except OSError as error:
             why = "there is no free pseudo-terminal" if error.errno == errno.ENOSPC else error.strerror
             raise SpawnError(error.errno, f"can't start {self._argv[0]}: {why}") from error
+        duplicate = -1
         try:
             # Opening the slave as its first terminal makes it the session's controlling one.
             files = [
@@ -114,14 +116,21 @@ class PtyExecutor(Executor):
                 modes = termios.tcgetattr(slave)
                 modes[3] &= ~termios.ECHO
                 termios.tcsetattr(slave, termios.TCSANOW, modes)
+            duplicate = os.dup(master)
             pid = spawn.spawn(self._argv, cwd=self._cwd, env=self._env, files=files)
-        except BaseException:
+        except BaseException as error:
             os.close(master)
+            if duplicate >= 0:
+                os.close(duplicate)
+            if isinstance(error, OSError) and not isinstance(error, SpawnError):  # no more descriptors
+                raise spawn.spawn_error(self._argv[0], error) from error
             raise
         finally:
             os.close(slave)
+        from ptyprocess import PtyProcess  # takes 4 ms to import
+
         os.set_blocking(master, False)
-        self._pty = pty = PtyProcess(pid, os.dup(master))
+        self._pty = pty = PtyProcess(pid, duplicate)
         pty.fileobj.close()  # closes the duplicate
         pty.fileobj = None
         pty.fd = master

@@ -8,6 +8,10 @@ End of output and exit of the process are two events, in either order:
   of the group is killed, which ends the output; one that has left the group and
   still holds the descriptor is cut off when the descriptor is empty.
 
+Those of the group who outlive their leader after it was asked to end (a shell dies of
+TERM at once, the program it runs may need a moment) have 5 s to say goodbye, too, or
+until they're killed at the end of the grace.
+
 Time spent waiting for the run (back-pressure) never counts: the clock runs only
 while the reader is parked because there's nothing to read.
 """
@@ -17,10 +21,12 @@ from __future__ import annotations
 import errno
 import os
 import signal
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import trio
 
+from axiom_trio.executors import groups
 from axiom_trio.executors.spawn import exit_status
 from axiom_trio.sansio.events import Exit
 
@@ -30,8 +36,13 @@ if TYPE_CHECKING:
 
 DRAIN_SILENCE: Final = 0.1
 DRAIN_TOTAL: Final = 1.0
+LAST_WORDS: Final = 5.0
+_LOOK_TOGETHER: Final = 0.01  # children stopped at once share one look at all processes
+_ASKS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _KERNEL_BUFFER: Final = 1024 * 1024  # the most that a pipe can hold unless root says otherwise
+_POLL_EXIT: Final = 0.02
 _BURST: Final = 16  # reads joined, where reads are small
+_BURST_READ: Final = 4096  # a PTY's read gives at most 4095; to ask for more only costs memory
 _BURST_MIN: Final = 1024  # a read shorter than this ends a burst: the rest is not there yet
 
 
@@ -49,17 +60,18 @@ class RunningProcess:
         self._after_exit = 0
         self._exit_time: float | None = None
         self._killed = False
+        self._asked: int | None = None
+        self._ended = 0.0
 
     def signal(self, signum: int) -> None:
         """Send a signal to the whole group; nothing happens when it's gone."""
         if self._reaped:
             return
-        try:
+        if signum in _ASKS:
+            self._asked = signum
+        # Not permitted: a set-uid child; its descriptors' end is all we can wait for.
+        with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signum)
-        except ProcessLookupError:
-            pass
-        except PermissionError:  # a set-uid child; its descriptors' end is all we can wait for
-            pass
 
     async def run(self, port: Port) -> Exit:
         """Read to the end, and return the exit. Kills what is left of the group, and closes."""
@@ -69,28 +81,51 @@ class RunningProcess:
                 for descriptor, kind in self._outputs[1:]:
                     nursery.start_soon(self._read, descriptor, kind, port)
                 await self._read(*self._outputs[0], port)
+            if self._asked is not None:
+                await trio.sleep(_LOOK_TOGETHER)
+                while self._has_last_words():  # noqa: ASYNC110 (nobody tells of a group's end)
+                    await trio.sleep(DRAIN_SILENCE)
             # The leader is a zombie until it's reaped here, so its group's number can't be another's.
             self.signal(signal.SIGKILL)
         finally:
             if not self._exited:  # only on a defect or an exception of the port: leave nothing behind
                 self.signal(signal.SIGKILL)
-            _, status = os.waitpid(self.pid, 0)
+            status: int | None
+            try:
+                _, status = os.waitpid(self.pid, 0)  # noqa: ASYNC222 (it has exited, or was just killed)
+            except ChildProcessError:
+                status = None
             self._reaped = True
             for descriptor, _ in self._outputs:
                 trio.lowlevel.notify_closing(descriptor)
                 os.close(descriptor)
+        if status is None:
+            return Exit(None, error="its exit status can't be known: SIGCHLD is ignored in this program")
         return Exit(*exit_status(status))
 
     async def _watch_exit(self) -> None:
-        descriptor = os.pidfd_open(self.pid)
         try:
-            await trio.lowlevel.wait_readable(descriptor)
-        finally:
-            trio.lowlevel.notify_closing(descriptor)
-            os.close(descriptor)
+            descriptor = os.pidfd_open(self.pid)
+        except ProcessLookupError:  # gone without a trace, as where SIGCHLD is ignored
+            await trio.lowlevel.checkpoint()
+        except (AttributeError, OSError):  # not this kernel, or no descriptor left
+            await self._poll_exit()
+        else:
+            try:
+                await trio.lowlevel.wait_readable(descriptor)
+            finally:
+                trio.lowlevel.notify_closing(descriptor)
+                os.close(descriptor)
         self._exited = True
+        self._ended = trio.current_time()
         for output, _ in self._outputs:
             trio.lowlevel.notify_closing(output)  # wakes a parked reader, with ClosedResourceError
+
+    async def _poll_exit(self) -> None:
+        flags = os.WEXITED | os.WNOHANG | os.WNOWAIT  # leaves it a zombie, as a pidfd does
+        with suppress(ChildProcessError):
+            while os.waitid(os.P_PID, self.pid, flags) is None:  # noqa: ASYNC110, ASYNC222 (WNOHANG)
+                await trio.sleep(_POLL_EXIT)
 
     async def _read(self, descriptor: int, kind: Kind, port: Port) -> None:
         read = self._read_burst if self._small_reads else os.read
@@ -134,16 +169,30 @@ class RunningProcess:
         self._after_exit = 0
         self.signal(signal.SIGKILL)
 
+    def _has_last_words(self) -> bool:
+        """Whether others of the group, asked to end as their leader was, may still take their time."""
+        since_end = trio.current_time() - self._ended
+        if (
+            self._asked is None
+            or self._killed
+            or since_end >= LAST_WORDS
+            or not groups.lives(self.pid, within=min(since_end, DRAIN_SILENCE))
+        ):
+            return False
+        if self._asked == signal.SIGINT:  # which a shell makes those in its background ignore
+            self.signal(signal.SIGTERM)
+        return True
+
     def _read_burst(self, descriptor: int, size: int) -> bytes:
         """Read until there's nothing more, as a PTY gives at most 4 KiB at once."""
-        first = os.read(descriptor, size)
+        first = os.read(descriptor, _BURST_READ)
         if len(first) < _BURST_MIN:
             return first
         parts = [first]
         size -= len(first)
         try:
             while size > 0 and len(parts) < _BURST:
-                part = os.read(descriptor, size)
+                part = os.read(descriptor, _BURST_READ)
                 parts.append(part)
                 size -= len(part)
                 if len(part) < _BURST_MIN:
@@ -169,6 +218,9 @@ class RunningProcess:
             if not scope.cancelled_caught:
                 return True
             self._parked = DRAIN_TOTAL
+        if self._has_last_words():
+            self._parked = 0.0
+            return True
         if not self._killed:
             # Whoever of the group still holds it dies now, and the output ends.
             self._kill()

@@ -21,20 +21,64 @@ if TYPE_CHECKING:
 
 _DEFAULT_SIGNALS = [s for s in signal.valid_signals() if s not in (signal.SIGKILL, signal.SIGSTOP)]
 _SHELL = "/bin/sh"
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_ ./:=@%,+-")
+# Plain characters and quoted text: what a shell would only cut into words.
+_QUOTED = r"""(?:[\w ./:=@%,+-]|'[^']*'|"[^"$`\\!]*")*"""
+_SHELL_OWN = frozenset(["[", "echo", "kill", "printf", "pwd", "test"])
+"""Programs of which shells have their own version, with differences."""
+# On a terminal, a shell that is asked to end waits for what it runs in the foreground, as it
+# does by itself after SIGINT: the terminal ends with its leader.
+_PATIENT = "trap 'trap - TERM; kill $$' TERM; "
 
 
-def to_argv(command: str | Sequence[str]) -> list[str]:
+def to_argv(
+    command: str | Sequence[str],
+    *,
+    cwd: str | None = None,
+    env: Mapping[str, str] | None = None,
+    tty: bool = False,
+) -> list[str]:
     """A str is a shell command line, a sequence is an argv.
+
+    A line of nothing but words, the first one a program, is run without a shell, which
+    would do the same: one process less, and the program itself gets the signals.
 
     Raises:
         SpecificationError: There is nothing to run, or a NUL in it.
     """
-    argv = [_SHELL, "-c", command] if isinstance(command, str) else [os.fspath(part) for part in command]
-    if not argv or not argv[0] or (isinstance(command, str) and not command.strip()):
+    if isinstance(command, str):
+        argv = [_SHELL, "-c", _PATIENT + command if tty else command] if command.strip() else []
+        words = _words(command)
+        if words and "=" not in words[0] and words[0] not in _SHELL_OWN and _is_program(words[0], cwd, env):
+            argv = words
+    else:
+        argv = [os.fspath(part) for part in command]
+    if not argv or not argv[0]:
         raise SpecificationError("an empty command can't be run")
     if any("\0" in part for part in argv):
         raise SpecificationError(f"the command {command!r} has a NUL byte in it")
     return argv
+
+
+def _words(line: str) -> list[str]:
+    """The words of a line in which a shell would do nothing but find words; else none."""
+    if _PLAIN.issuperset(line):
+        return line.split()
+    if "'" in line or '"' in line:
+        import re
+        import shlex
+
+        if re.fullmatch(_QUOTED, line, re.ASCII):
+            return shlex.split(line)
+    return []
+
+
+def _is_program(name: str, cwd: str | None, env: Mapping[str, str] | None) -> bool:
+    try:
+        _find(name, cwd, os.environ if env is None else env)
+    except SpawnError:
+        return False
+    return True
 
 
 def label_of(command: str | Sequence[str]) -> str:
@@ -65,6 +109,7 @@ def spawn(
     arguments = list(argv)
     if cwd is not None:
         _check_directory(argv[0], cwd)
+        cwd = os.path.abspath(cwd)  # `cd` would take `-` and CDPATH into account
         # posix_spawn can't change the directory; a shell does it and becomes the program.
         arguments = [_SHELL, "-c", 'cd -- "$0" && exec "$@"', cwd, program, *argv[1:]]
         program = _SHELL
@@ -79,7 +124,7 @@ def spawn(
             setsigdef=_DEFAULT_SIGNALS,
         )
     except OSError as error:
-        raise _spawn_error(argv[0], error) from error
+        raise spawn_error(argv[0], error) from error
 
 
 def exit_status(status: int) -> tuple[int | None, int | None]:
@@ -96,7 +141,7 @@ def _find(name: str, cwd: str | None, env: Mapping[str, str]) -> str:
         if not os.path.exists(path):
             error = errno.ENOENT
         if error is not None:
-            raise _spawn_error(name, OSError(error, os.strerror(error)))
+            raise spawn_error(name, OSError(error, os.strerror(error)))
         return os.path.abspath(path) if cwd is not None else path
     denied = False
     for folder in env.get("PATH", os.defpath).split(os.pathsep):
@@ -105,17 +150,18 @@ def _find(name: str, cwd: str | None, env: Mapping[str, str]) -> str:
             return os.path.abspath(path) if cwd is not None else path
         denied = denied or os.path.isfile(path)
     code = errno.EACCES if denied else errno.ENOENT
-    raise _spawn_error(name, OSError(code, os.strerror(code)))
+    raise spawn_error(name, OSError(code, os.strerror(code)))
 
 
 def _check_directory(name: str, cwd: str) -> None:
     if not os.path.isdir(cwd):
         code = errno.ENOTDIR if os.path.exists(cwd) else errno.ENOENT
-        error = OSError(code, os.strerror(code))
-        raise SpawnError(code, f"can't start {name} in {cwd}: {error.strerror}") from error
+        # No cause: FileNotFoundError would say that it's the command that was not found.
+        raise SpawnError(code, f"can't start {name} in {cwd}: {os.strerror(code)}")
 
 
-def _spawn_error(name: str, error: OSError) -> SpawnError:
+def spawn_error(name: str, error: OSError) -> SpawnError:
+    """What to raise for a command that can't be started."""
     if error.errno == errno.ENOENT:
         why = "command not found"
     elif error.errno == errno.ENOEXEC:

@@ -131,7 +131,11 @@ class StreamExecutor(Executor):
                 item = f"[ERROR] {_text(item)}"
             elif event_type != "data":
                 raise SpecificationError(f"an event's type is {event_type!r}: it must be data, error or exit")
-        data = bytes(item) if isinstance(item, bytes | bytearray | memoryview) else _text(item).encode("utf-8", "replace")
+        data = (
+            bytes(item)
+            if isinstance(item, bytes | bytearray | memoryview)
+            else _text(item).encode("utf-8", "replace")
+        )
         if self._framing != "auto":
             message = self._framing == "message"
         if message and not data.endswith(b"\n"):
@@ -146,7 +150,8 @@ def _fields(item: object) -> tuple[object, object]:
     elif hasattr(item, "type"):
         return item.type, getattr(item, "payload", None)
     raise SpecificationError(
-        f"a {type(item).__name__} came out of the stream: items must be bytes, str or events with type and payload"
+        f"a {type(item).__name__} came out of the stream: "
+        "items must be bytes, str or events with type and payload"
     )
 
 

@@ -17,6 +17,8 @@ import re
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
+from axiom_trio.sansio.lines import fold
+
 Escapes: TypeAlias = Literal["color", "none", "raw"]
 """What passes: text and colours, text only, or each byte as it is (without an `EscapeFilter`)."""
 
@@ -165,7 +167,7 @@ class EscapeFilter:
     def feed(self, data: bytes) -> bytes:
         """Return what to show of the next piece of output; less than a character or sequence is held."""
         if not (self._bytes or self._text or self._open or self._cr):
-            safe = data.replace(b"\r\n", b"\n") if b"\r" in data else data
+            safe = fold(data)
             if _is_safe(safe):
                 self._row = not safe.endswith(b"\n") if safe else self._row
                 return safe

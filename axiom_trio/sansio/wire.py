@@ -22,6 +22,7 @@ from axiom_trio.sansio.events import (
     Started,
     Stats,
 )
+from axiom_trio.sansio.lines import fold
 from axiom_trio.sansio.text import SHORT_ID
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _output(event: Output, name: str, *, tty: bool) -> dict[str, object]:
         "timestamp": _ms(event.time),
         "lines": event.lines,
     }
-    block = event.data.replace(b"\r\n", b"\n") if tty else event.data
+    block = fold(event.data) if tty else event.data
     try:
         data["text"] = block.decode()
     except UnicodeDecodeError:

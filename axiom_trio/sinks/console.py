@@ -13,7 +13,7 @@ from axiom_trio.sansio.text import TextFormat
 from axiom_trio.sinks.writer import DescriptorWriter
 
 if TYPE_CHECKING:
-    from axiom_trio.sansio.log import Batch
+    from axiom_trio.sansio.cursor import Batch, Buffer
 
 
 @final
@@ -40,7 +40,7 @@ class ConsoleSink(Sink):
         self.text: TextFormat = text
         self._descriptor = descriptor
         self._writer: DescriptorWriter | None = None
-        self._turn = trio.Lock()
+        self._turn: trio.Event | None = None
         self._line_open = False
 
     @property
@@ -56,8 +56,7 @@ class ConsoleSink(Sink):
         """See `Sink.write`."""
         assert self._writer is not None
         if batch.text:
-            async with self._turn:
-                await self._writer.write(batch.text)
+            await self._write(batch.text)
             self._line_open = bytes(batch.text[-1][-1:]) != b"\n"
 
     async def notify(self, line: bytes) -> None:
@@ -67,8 +66,18 @@ class ConsoleSink(Sink):
             OSError: It can't be written.
         """
         if self._writer is not None:
-            async with self._turn:
-                await self._writer.write([b"\n", line] if self._line_open else [line])
+            await self._write([b"\n", line] if self._line_open else [line])
+
+    async def _write(self, pieces: list[Buffer]) -> None:
+        while self._turn is not None:  # a lock would cost a checkpoint per batch
+            await self._turn.wait()
+        assert self._writer is not None
+        turn = self._turn = trio.Event()
+        try:
+            await self._writer.write(pieces)
+        finally:
+            self._turn = None
+            turn.set()
 
     async def aclose(self) -> None:
         """See `Sink.aclose`."""

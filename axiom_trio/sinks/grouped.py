@@ -11,7 +11,7 @@ from axiom_trio.sansio.text import TextFormatter
 from axiom_trio.sinks.writer import DescriptorWriter
 
 if TYPE_CHECKING:
-    from axiom_trio.sansio.log import Batch, Buffer
+    from axiom_trio.sansio.cursor import Batch, Buffer
     from axiom_trio.sansio.text import TextFormat
 
 _IN_MEMORY = 16 * 1024  # bytes of a waiting child's text kept out of a file
@@ -113,5 +113,3 @@ class GroupedSink(Sink):
             spool.seek(0)
             while piece := spool.read(_PIECE):
                 await self._writer.write([piece])
-
-

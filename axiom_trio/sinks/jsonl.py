@@ -9,7 +9,7 @@ from axiom_trio.sansio.wire import WireEncoder
 from axiom_trio.sinks.writer import DescriptorWriter
 
 if TYPE_CHECKING:
-    from axiom_trio.sansio.log import Batch
+    from axiom_trio.sansio.cursor import Batch
 
 
 @final

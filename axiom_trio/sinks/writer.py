@@ -5,7 +5,7 @@ shell and with the other processes of a pipeline: it's never set on one that is
 not ours. What each kind of descriptor allows instead:
 
 * pipe, socket: `pwritev2` with RWF_NOWAIT, which blocks neither us nor others;
-* terminal, or a pipe on a kernel without it: a file description of our own,
+* terminal, or a pipe that does not know it, as one with a name: a file description of our own,
   opened again by name, non-blocking;
 * regular file: a plain write, which does not wait for anybody;
 * anything else: a plain write in a worker thread.
@@ -25,11 +25,12 @@ import trio
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from axiom_trio.sansio.log import Buffer
+    from axiom_trio.sansio.cursor import Buffer
 
 PIPE_SIZE: Final = 512 * 1024
 """What a pipe to the consumer is grown to: the largest single gain in throughput."""
 _JOIN: Final = 64 * 1024  # below this, joining the pieces is cheaper than handing them over one by one
+_UNSUPPORTED: Final = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.ESPIPE)
 _MAX_PIECES: Final = 1000  # IOV_MAX is 1024
 
 
@@ -54,11 +55,11 @@ class DescriptorWriter:
             with contextlib.suppress(OSError):
                 if fcntl.fcntl(descriptor, fcntl.F_GETPIPE_SZ) < PIPE_SIZE:
                     fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
-            self._no_wait = self._can_no_wait()
+            self._no_wait = hasattr(os, "RWF_NOWAIT")
             if not self._no_wait:
                 self._reopen()
         elif stat.S_ISSOCK(mode):
-            self._no_wait = self._can_no_wait()
+            self._no_wait = hasattr(os, "RWF_NOWAIT")
             self._in_thread = not self._no_wait
         elif not stat.S_ISREG(mode):
             self._in_thread = not _is_null(descriptor)
@@ -92,13 +93,21 @@ class DescriptorWriter:
                 if self._no_wait:
                     written = os.pwritev(self._descriptor, part, -1, os.RWF_NOWAIT)
                 elif self._in_thread:
-                    written = await trio.to_thread.run_sync(os.writev, self._descriptor, part, abandon_on_cancel=True)
+                    written = await trio.to_thread.run_sync(
+                        os.writev, self._descriptor, part, abandon_on_cancel=True
+                    )
                 else:
                     written = os.writev(self._descriptor, part)
             except BlockingIOError:
                 await trio.lowlevel.wait_writable(self._descriptor)
                 continue
             except InterruptedError:
+                continue
+            except OSError as error:
+                if not self._no_wait or error.errno not in _UNSUPPORTED:
+                    raise
+                self._no_wait = False
+                self._reopen()
                 continue
             self.progress += written
             done = 0
@@ -108,17 +117,6 @@ class DescriptorWriter:
             del part[:done]
             if written:
                 part[0] = memoryview(part[0])[written:]
-
-    def _can_no_wait(self) -> bool:
-        if not hasattr(os, "RWF_NOWAIT"):
-            return False
-        try:
-            os.pwritev(self._descriptor, [b""], -1, os.RWF_NOWAIT)
-        except BlockingIOError:
-            return True
-        except OSError as error:
-            return error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.ESPIPE)
-        return True
 
     def _reopen(self) -> None:
         """Open the same file again, for a description of our own that can be non-blocking."""

@@ -19,8 +19,9 @@ from hypothesis.stateful import (
 )
 
 from axiom_trio.sansio import log as log_module
+from axiom_trio.sansio.cursor import Batch, Cursor
 from axiom_trio.sansio.events import Event, Gap, Idle, Output, Stats
-from axiom_trio.sansio.log import EVENT_COST, Batch, Cursor, EventLog
+from axiom_trio.sansio.log import EVENT_COST, EventLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable

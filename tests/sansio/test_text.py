@@ -240,7 +240,7 @@ def show(
     return b"".join(pieces)
 
 
-def prefix_of(text_format: TextFormat, *, id: str = "a", name: str = "a", pid: int | None = 7) -> bytes:  # noqa: A002
+def prefix_of(text_format: TextFormat, *, id: str = "a", name: str = "a", pid: int | None = 7) -> bytes:
     formatter = TextFormatter(text_format)
     formatter.add(id, name, 3, pid, tty=False)
     return show(formatter, id, b"\n").removesuffix(b"\n")

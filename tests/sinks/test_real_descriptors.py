@@ -1,0 +1,125 @@
+"""Sinks on real descriptors, in the program of somebody else."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+
+from axiom_trio import (
+    ConsoleSink,
+    FileSink,
+    JsonlSink,
+    ProcessExecutor,
+    SinkError,
+    SpecificationError,
+    open_aggregator,
+)
+from tests.commands import Collector
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from axiom_trio import Sink
+
+
+async def seq(*sinks: Sink, count: int = 20_000) -> None:
+    with trio.fail_after(60):
+        async with open_aggregator(sinks) as aggregator:
+            aggregator.start_soon(ProcessExecutor(f"seq 1 {count}"), id="seq", name="seq")
+
+
+def lines(count: int = 20_000) -> bytes:
+    return b"".join(b"[seq] %d\n" % n for n in range(1, count + 1))
+
+
+async def test_a_file_is_appended_to_and_private_if_new(tmp_path: Path) -> None:
+    await seq(FileSink(tmp_path / "file"))
+    await seq(FileSink(tmp_path / "file"))
+    assert (tmp_path / "file").read_bytes() == lines() * 2
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600
+
+
+async def test_a_sink_that_cannot_be_opened_harms_no_other(tmp_path: Path) -> None:
+    other = Collector()
+    with pytest.raises(SinkError, match="FileSink"):
+        await seq(FileSink(tmp_path / "no" / "file"), other)
+    assert other.written == lines()
+
+
+async def test_a_full_disk_harms_no_other() -> None:
+    other = Collector()
+    full = os.open("/dev/full", os.O_WRONLY)
+    try:
+        with pytest.raises(SinkError, match="No space"):
+            await seq(ConsoleSink(descriptor=full), other)
+    finally:
+        os.close(full)
+    assert other.written == lines()
+
+
+async def test_a_reader_that_leaves_stops_the_run_and_the_other_sinks_get_what_came() -> None:
+    reader, writer = os.pipe()
+    other = Collector()
+    os.close(reader)
+    try:
+        with pytest.raises(SinkError) as caught:
+            await seq(ConsoleSink(descriptor=writer), other, count=10_000_000)
+    finally:
+        os.close(writer)
+    assert isinstance(caught.value.__cause__, BrokenPipeError)
+    assert lines(200).startswith(other.written[:1000])
+    assert other.events[-2].reason == "stopped"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("make", [ConsoleSink, JsonlSink])
+async def test_a_slow_pipe_gets_all_and_stays_open_and_blocking(
+    make: type[ConsoleSink | JsonlSink],
+) -> None:
+    reader, writer = os.pipe()
+    seen = []
+
+    def read() -> None:
+        while piece := os.read(reader, 65536):
+            seen.append(piece)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        await seq(make(descriptor=writer))
+        assert os.get_blocking(writer)
+        os.write(writer, b"still open\n")
+    finally:
+        os.close(writer)
+        thread.join(30)
+        os.close(reader)
+    text = b"".join(seen)
+    assert text.endswith(b"\nstill open\n")
+    if make is ConsoleSink:
+        assert text == lines() + b"still open\n"
+
+
+def test_a_closed_descriptor_is_refused() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    os.close(writer)
+    with pytest.raises(SpecificationError):
+        ConsoleSink(descriptor=writer)
+
+
+async def test_a_stalled_sink_is_given_up_when_the_program_is_cancelled() -> None:
+    reader, writer = os.pipe()
+    try:
+        with trio.fail_after(60), pytest.raises(SinkError, match="took nothing"):
+            async with open_aggregator([ConsoleSink(descriptor=writer)], grace=0.3) as aggregator:
+                child = await aggregator.start(ProcessExecutor("exec yes"))
+                await trio.sleep(0.3)
+                aggregator.stop()
+                await child.wait()
+    finally:
+        os.close(reader)
+        os.close(writer)
