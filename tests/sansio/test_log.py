@@ -328,7 +328,7 @@ class LogMachine(RuleBasedStateMachine):
 
 
 TestLog = LogMachine.TestCase
-TestLog.settings = settings(deadline=None, max_examples=250, stateful_step_count=40)
+TestLog.settings = settings(deadline=None, max_examples=180, stateful_step_count=40)
 
 
 def fill(log: EventLog, *events: bytes | None) -> None:
