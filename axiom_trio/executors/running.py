@@ -9,8 +9,8 @@ End of output and exit of the process are two events, in either order:
   still holds the descriptor is cut off when the descriptor is empty.
 
 Those of the group who outlive their leader after it was asked to end (a shell dies of
-TERM at once, the program it runs may need a moment) have 5 s to say goodbye, too, or
-until they're killed at the end of the grace.
+TERM at once, the program it runs may need a moment) and hold its output have 5 s to say
+goodbye, too, or until they're killed at the end of the grace.
 
 Time spent waiting for the run (back-pressure) never counts: the clock runs only
 while the reader is parked because there's nothing to read.
@@ -21,6 +21,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import time
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -61,6 +62,7 @@ class RunningProcess:
         self._killed = False
         self._asked: int | None = None
         self._ended = 0.0
+        self._ended_monotonic = 0.0
 
     def signal(self, signum: int) -> None:
         """Send a signal to the whole group; nothing happens when it's gone."""
@@ -83,8 +85,6 @@ class RunningProcess:
                 for descriptor, kind in self._outputs[1:]:
                     nursery.start_soon(self._read, descriptor, kind, port)
                 await self._read(*self._outputs[0], port)
-            while self._has_last_words():  # noqa: ASYNC110 (nothing tells of the end of a group)
-                await trio.sleep(DRAIN_SILENCE)
             # The leader is a zombie until it's reaped here, so its group's number can't be another's.
             self.signal(signal.SIGKILL)
         finally:
@@ -111,6 +111,7 @@ class RunningProcess:
                 os.close(self._pidfd)
         self._exited = True
         self._ended = trio.current_time()
+        self._ended_monotonic = time.monotonic()
         for output, _ in self._outputs:
             trio.lowlevel.notify_closing(output)  # wakes a parked reader, with ClosedResourceError
 
@@ -162,7 +163,7 @@ class RunningProcess:
             self._asked is None
             or self._killed
             or trio.current_time() >= self._ended + LAST_WORDS
-            or not groups.lives(self.pid)
+            or not groups.lives(self.pid, self._ended_monotonic)
         ):
             return False
         if self._asked == signal.SIGINT:  # which a shell makes those in its background ignore

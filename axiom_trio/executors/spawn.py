@@ -24,12 +24,14 @@ _DEFAULT_SIGNALS = [s for s in signal.valid_signals() if s not in (signal.SIGKIL
 _SHELL = "/bin/sh"
 # One program and its arguments, without anything that makes a shell run a second one.
 _SIMPLE = re.compile(r"""\s*([\w./+-]+)(\s([^;|&()`\n'"\\]|'[^']*'|"[^"`$\\]*")*)?""", re.ASCII)
-_BUILTINS = frozenset(
-    ". : [ alias bg bind break builtin caller case cd chdir command compgen complete continue coproc declare "  # noqa: SIM905
-    "dirs disown do done echo elif else enable esac eval exec exit export false fc fg fi for function getopts "
-    "hash help history if in jobs kill let local logout mapfile popd printf pushd pwd read readarray readonly "
-    "return select set shift shopt source suspend test then time times trap true type typeset ulimit umask "
-    "unalias unset until wait while".split()
+_BUILTINS = frozenset(  # and what begins a compound command
+    """
+    . : [ alias bg bind break builtin caller case cd chdir command compgen complete continue coproc
+    declare dirs disown do done echo elif else enable esac eval exec exit export false fc fg fi for
+    function getopts hash help history if in jobs kill let local logout mapfile popd printf pushd
+    pwd read readarray readonly return select set shift shopt source suspend test then time times
+    trap true type typeset ulimit umask unalias unset until wait while
+    """.split()
 )
 _PATIENT = "trap 'trap - TERM; kill $$' TERM; "
 
