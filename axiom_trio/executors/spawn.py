@@ -31,7 +31,7 @@ _BUILTINS = frozenset(  # and what begins a compound command
     function getopts hash help history if in jobs kill let local logout mapfile popd printf pushd
     pwd read readarray readonly return select set shift shopt source suspend test then time times
     trap true type typeset ulimit umask unalias unset until wait while
-    """.split()
+    """.split()  # noqa: SIM905
 )
 _PATIENT = "trap 'trap - TERM; kill $$' TERM; "
 
