@@ -24,7 +24,7 @@ LIMIT = 90.0  # seconds for the tests of one mutant; beyond it they hang, and so
 
 PORT = "engine/port.py"
 MERGER = "engine/merger.py"
-AGGREGATOR = "engine/aggregator.py"
+OPENING = "engine/opening.py"
 RUNNING = "executors/running.py"
 MODEL = ("test_model.py", "test_port.py")
 TEARDOWN = ("test_teardown.py",)
@@ -91,7 +91,7 @@ MUTANTS = {
         "return any(total - cursor.done >= gate",
         "return False and any(total - cursor.done >= gate",
     ),
-    "gap miscounted": Mutant("sansio/log.py", "            self._count(batch)\n", "            pass\n"),
+    "gap miscounted": Mutant("sansio/cursor.py", "            self._count(batch)\n", "            pass\n"),
     "events evicted before they are read": Mutant(
         "sansio/log.py",
         "zip(islice(self.events, max(0, keep_from - self.base)), self.costs",
@@ -115,17 +115,17 @@ MUTANTS = {
         "engine/child.py", "trio.CancelScope(shield=True)", "trio.CancelScope()", ("test_children.py",)
     ),
     "a failing sink is not reported": Mutant(
-        AGGREGATOR, "    if aggregator.sink_failures:\n", "    if False:\n", (*MODEL, "test_failing_sinks.py")
+        OPENING, "    if aggregator.sink_failures:\n", "    if False:\n", (*MODEL, "test_failing_sinks.py")
     ),
     "a child's stop ends the patience": Mutant(
-        AGGREGATOR,
-        "        self._helpers.start_soon(ladder.climb, asked, grace)\n",
-        "        self._helpers.start_soon(ladder.climb, asked, grace)\n        self._lose_patience(grace)\n",
+        "engine/services.py",
+        "        self._helpers.start_soon(ladder.climb, children, grace)\n",
+        "        self._helpers.start_soon(ladder.climb, children, grace)\n        self.lose_patience(grace)\n",
         ("test_failing_sinks.py",),
     ),
     "no patience while leaving": Mutant(
-        AGGREGATOR,
-        "            except BaseException:\n                aggregator._lose_patience()\n",
+        OPENING,
+        "            except BaseException:\n                aggregator._services.lose_patience(grace)\n",
         "            except BaseException:\n",
         ("test_failing_sinks.py",),
     ),
