@@ -25,7 +25,6 @@ LIMIT = 90.0  # seconds for the tests of one mutant; beyond it they hang, and so
 PORT = "engine/port.py"
 MERGER = "engine/merger.py"
 OPENING = "engine/opening.py"
-SERVICES = "engine/services.py"
 RUNNING = "executors/running.py"
 MODEL = ("test_model.py", "test_port.py")
 TEARDOWN = ("test_teardown.py",)
@@ -119,7 +118,7 @@ MUTANTS = {
         OPENING, "    if aggregator.sink_failures:\n", "    if False:\n", (*MODEL, "test_failing_sinks.py")
     ),
     "a child's stop ends the patience": Mutant(
-        SERVICES,
+        "engine/services.py",
         "        self._helpers.start_soon(ladder.climb, children, grace)\n",
         "        self._helpers.start_soon(ladder.climb, children, grace)\n        self.lose_patience(grace)\n",
         ("test_failing_sinks.py",),

@@ -325,6 +325,10 @@ class World:
     def check_bounds(self) -> None:
         log = self.aggregator._log
         slowest = min((cursor.position for cursor in log.gating), default=log.next)
+        written = min(len(self.sink.events), len(self.other.events))
+        assert slowest <= written or self.aggregator.sink_failures, (
+            "a cursor moves after the write, not before"
+        )
         unread = log.events[max(0, slowest - log.base) :]
         output = sum(len(event.data) for event in unread if type(event) is Output)
         control = sum(EVENT_COST for event in unread if type(event) is not Output)

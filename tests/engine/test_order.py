@@ -64,6 +64,28 @@ def test_a_flooding_child_does_not_starve_a_quiet_one():
     run(main)
 
 
+def test_two_flooding_children_are_served_in_turn():
+    async def main() -> None:
+        sink = MemorySink(paused=True)
+        puppets = {"a": Puppet(), "b": Puppet()}
+        async with open_aggregator([sink], gate=4096) as aggregator:
+            for name, puppet in puppets.items():
+                aggregator.start_soon(puppet, id=name)
+                for _ in range(30):
+                    puppet.post(Send(b"x" * 65_535 + b"\n"))
+            await trio.sleep(1)
+            assert all(puppet.blocked for puppet in puppets.values())
+            sink.resume()
+            await trio.sleep(1)
+            for puppet in puppets.values():
+                puppet.end()
+        served = "".join(event.child for event in sink.of_type(Output))
+        assert "aaa" not in served
+        assert "bbb" not in served
+
+    run(main)
+
+
 def test_a_marked_line_is_a_block_of_its_own_behind_its_intervention():
     async def main() -> None:
         sink = MemorySink()

@@ -33,7 +33,7 @@ class SlowPort(Port):
 
     async def send(self, data: bytes, kind="output") -> None:
         if self.data and len(self.data) <= self.read_size:
-            while not has_exited(self.pid):
+            while not has_exited(self.pid):  # noqa: ASYNC110 (nobody would set an event)
                 await trio.sleep(0.01)
             await trio.sleep(0.05)  # for the executor to see it, too
         self.data += data
@@ -78,7 +78,7 @@ async def test_no_process_of_the_group_survives(command, stop):
                     child.stop()
                 await child.wait()
             with trio.move_on_after(5):
-                while is_alive(pid):
+                while is_alive(pid):  # noqa: ASYNC110 (nobody would set an event)
                     await trio.sleep(0.01)
         assert not is_alive(pid)
     finally:
