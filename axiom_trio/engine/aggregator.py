@@ -46,6 +46,8 @@ class StreamAggregator:
     ) -> None:
         if jobs is not None and jobs < 1:
             raise SpecificationError(f"jobs is {jobs}: at least one child must be allowed to run")
+        if gate < 1 or history < 0:
+            raise SpecificationError(f"a gate of {gate} and a history of {history} bytes can't be")
         self.opened_at = trio.current_time()
         """On trio's clock."""
         self._services = Services(

@@ -27,7 +27,7 @@ async def next_batch(cursor: Cursor, log: EventLog, wakeup: Wakeup) -> Batch | N
         batch = cursor.peek()
         if batch.events:
             return batch
-        if log.closed:
+        if log.closed and cursor.position >= log.next:
             return None
         cursor.wake = wakeup.set
         await wakeup.wait()
