@@ -58,16 +58,22 @@ class Reporter:
         if self._quiet or status == 141:
             return
         children = aggregator.children
-        failed = [child for child in children if child.completed is None or not child.completed.exit.ok]
         duration = format_duration(trio.current_time() - aggregator.opened_at)
-        untold = [child for child in children if _has_failed(child) and child.id not in self._told]
-        say("".join(self._failure(child) + "\n" for child in untold))
+        failed = [child for child in children if _has_failed(child)]
+        stopped = [child for child in children if child.completed and child.completed.reason == "stopped"]
+        killed = ", ".join(
+            child.name for child in stopped if child.completed and child.completed.exit.signal == 9
+        )
+        how = f" ({killed} by SIGKILL)" if killed else ""
+        say("".join(self._failure(child) + "\n" for child in failed if child.id not in self._told))
         if failed:
             names = ", ".join(f"{child.name} ({_why(child)})" for child in failed[:8])
-            more = f" and {len(failed) - 8} more" if len(failed) > 8 else ""
+            names += f" and {len(failed) - 8} more" if len(failed) > 8 else ""
+            names += f"; {len(stopped)} stopped{how}" if stopped else ""
+            say(self._paint("31", "✗") + f" {len(failed)} of {len(children)} failed in {duration}: {names}\n")
+        elif stopped:
             say(
-                self._paint("31", "✗")
-                + f" {len(failed)} of {len(children)} failed in {duration}: {names}{more}\n"
+                self._paint("33", "■") + f" {len(stopped)} of {len(children)} stopped after {duration}{how}\n"
             )
         else:
             say(self._paint("32", "✓") + f" {len(children)} completed in {duration}\n")
@@ -88,8 +94,10 @@ class Reporter:
             self._send.send_nowait((line + "\n", child))
 
     async def _write(self) -> None:
-        writer = None if self._console is not None else DescriptorWriter(2)
+        writer = None
         try:
+            if self._console is None:
+                writer = DescriptorWriter(2)
             async for text, child in self._receive:
                 data = text.encode("utf-8", "backslashreplace")
                 if self._console is not None:
@@ -113,8 +121,7 @@ def _has_failed(child: Child) -> bool:
 
 def _why(child: Child) -> str:
     completed = child.completed
-    if completed is None:
-        return "did not end"
+    assert completed is not None
     if completed.exit.signal is not None:
         import signal
 
@@ -122,7 +129,7 @@ def _why(child: Child) -> str:
             return signal.Signals(completed.exit.signal).name
         except ValueError:
             return f"signal {completed.exit.signal}"
-    return str(completed.exit) if completed.exit.code is not None else "stopped"
+    return str(completed.exit)
 
 
 def write_summary(options: RunOptions, aggregator: StreamAggregator, status: int) -> bool:

@@ -243,7 +243,7 @@ def test_shell_lines_fail_as_in_a_shell(line: str, code: int, tmp_path: Path) ->
 
 @pytest.mark.parametrize("on", ["--pipe", "--pty"])
 def test_without_descriptors_some_fail_and_the_others_do_not(on: str) -> None:
-    result = shell(f"prlimit --nofile=24 $AXIOM {on} 'sleep 0.5; echo' ::: 1 2 3 4 5 6 7 8 9 10 11 12")
+    result = shell(f"prlimit --nofile=17 $AXIOM {on} 'sleep 0.5; echo' ::: 1 2 3 4 5 6 7 8 9 10 11 12")
     assert result.status == 1
     lines = result.stdout.splitlines()
     assert len(lines) == 12

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 import socket
 import subprocess
 import threading
@@ -277,7 +278,8 @@ def test_a_stdout_whose_reader_never_reads_is_given_up_after_a_signal() -> None:
         env=environment(),
     )
     os.close(writer)
-    time.sleep(0.7)
+    select.select([reader], [], [], PATIENCE)
+    time.sleep(0.3)
     process.terminate()
     _, stderr = process.communicate(timeout=PATIENCE)
     os.close(reader)

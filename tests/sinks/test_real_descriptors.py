@@ -114,7 +114,7 @@ def test_a_closed_descriptor_is_refused() -> None:
 async def test_a_stalled_sink_is_given_up_when_the_program_is_cancelled() -> None:
     reader, writer = os.pipe()
     try:
-        with trio.fail_after(60), pytest.raises(SinkError, match="took nothing"):  # noqa: PT012
+        with trio.fail_after(60), pytest.raises(SinkError, match="took nothing"):
             async with open_aggregator([ConsoleSink(descriptor=writer)], grace=0.3) as aggregator:
                 child = await aggregator.start(ProcessExecutor("exec yes"))
                 await trio.sleep(0.3)
