@@ -41,7 +41,7 @@ _LOOK_TOGETHER: Final = 0.01  # children stopped at once share one look at all p
 _ASKS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _KERNEL_BUFFER: Final = 1024 * 1024  # the most that a pipe can hold unless root says otherwise
 _POLL_EXIT: Final = 0.02
-_BURST: Final = 16  # reads joined, where reads are small
+_BURST: Final = 16  # reads joined, where reads are small: 64 KiB
 _BURST_READ: Final = 4096  # a PTY's read gives at most 4095; to ask for more only costs memory
 _BURST_MIN: Final = 1024  # a read shorter than this ends a burst: the rest is not there yet
 
@@ -128,11 +128,12 @@ class RunningProcess:
                 await trio.sleep(_POLL_EXIT)
 
     async def _read(self, descriptor: int, kind: Kind, port: Port) -> None:
-        read = self._read_burst if self._small_reads else os.read
         while True:
-            size = port.read_size
             try:
-                data = read(descriptor, size)
+                if self._small_reads:
+                    data = await self._read_burst(descriptor)
+                else:
+                    data = os.read(descriptor, port.read_size)
             except BlockingIOError:
                 if await self._await_output(descriptor):
                     continue
@@ -183,22 +184,17 @@ class RunningProcess:
             self.signal(signal.SIGTERM)
         return True
 
-    def _read_burst(self, descriptor: int, size: int) -> bytes:
-        """Read until there's nothing more, as a PTY gives at most 4 KiB at once."""
-        first = os.read(descriptor, _BURST_READ)
-        if len(first) < _BURST_MIN:
-            return first
-        parts = [first]
-        size -= len(first)
-        try:
-            while size > 0 and len(parts) < _BURST:
-                part = os.read(descriptor, _BURST_READ)
-                parts.append(part)
-                size -= len(part)
-                if len(part) < _BURST_MIN:
-                    break
-        except OSError:  # nothing more now, or the end: the next read will tell
-            pass
+    async def _read_burst(self, descriptor: int) -> bytes:
+        """Read as much as comes, as a PTY gives at most 4 KiB at once.
+
+        A read of a PTY that was just emptied waits in the kernel until the other side's
+        worker has run; so others are served between two reads.
+        """
+        parts = [os.read(descriptor, _BURST_READ)]
+        with suppress(OSError):  # nothing more now, or the end: the next read will tell
+            while len(parts[-1]) >= _BURST_MIN and len(parts) < _BURST:
+                await trio.lowlevel.cancel_shielded_checkpoint()
+                parts.append(os.read(descriptor, _BURST_READ))
         return b"".join(parts)
 
     async def _await_output(self, descriptor: int) -> bool:
