@@ -51,7 +51,7 @@ class Child:
     _stop_reason: Reason | None = attrs.field(default=None, init=False)
     _launched: bool = attrs.field(default=False, init=False)
     _spawn_error: SpawnError | None = attrs.field(default=None, init=False)
-    _input: trio.Lock = attrs.field(init=False, factory=trio.Lock)
+    _input: trio.Lock | None = attrs.field(init=False, default=None)
 
     def __repr__(self) -> str:
         return f"<Child {self.name!r} {self.short_id} {self.state}>"
@@ -148,6 +148,8 @@ class Child:
             NotWritableError: It has no input.
         """
         self._check_running()
+        if self._input is None:  # made when needed: most of a thousand children are never written to
+            self._input = trio.Lock()
         async with self._input:
             self._check_running()
             try:

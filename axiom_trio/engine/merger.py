@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 ROUND: Final = 256 * 1024  # bytes taken before sinks get their turn
 FLOOR_SILENCE: Final = 0.1
 FLOOR_BYTES: Final = 128 * 1024 * 1024
-READ_BUDGET: Final = 2 * 1024 * 1024  # bytes of read buffers, over all children
-READ_MIN: Final = 16 * 1024
+READ_BUDGET: Final = 1536 * 1024  # bytes of read buffers, over all children
+READ_MIN: Final = 8 * 1024
 READ_MAX: Final = 64 * 1024
 RECENT: Final = 8 * 1024  # bytes kept for `Child.tail`
 _HEAD: Final = 1024  # bytes of an open line searched for a marker
