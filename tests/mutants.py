@@ -131,8 +131,8 @@ MUTANTS = {
     ),
     "no drain after exit": Mutant(
         RUNNING,
-        "            size = port.read_size\n",
-        "            if self._exited:\n                return\n            size = port.read_size\n",
+        "                if self._small_reads:\n",
+        "                if self._exited:\n                    return\n                if self._small_reads:\n",
         TEARDOWN,
     ),
     "kill the pid instead of the group": Mutant(
