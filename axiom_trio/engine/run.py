@@ -11,6 +11,7 @@ from axiom_trio.abc import Executor
 from axiom_trio.engine.opening import open_aggregator
 from axiom_trio.executors.process import ProcessExecutor
 from axiom_trio.executors.pty import PtyExecutor
+from axiom_trio.sansio.errors import SpecificationError
 from axiom_trio.sansio.names import unique
 from axiom_trio.sinks.console import ConsoleSink
 
@@ -90,6 +91,8 @@ async def run(
         SinkError: A sink did not get everything.
         SpecificationError: A command is empty, or an argument can't be.
     """
+    if isinstance(commands, str):
+        raise SpecificationError(f"run takes a list of commands: write [{commands!r}]")
     make = PtyExecutor if pty else ProcessExecutor
     given = commands.values() if isinstance(commands, Mapping) else commands
     executors = [item if isinstance(item, Executor) else make(item) for item in given]

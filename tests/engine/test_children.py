@@ -294,3 +294,8 @@ def test_run_in_one_call():
         assert len(await axiom_trio.run([], sinks=[sink])) == 0
 
     run(main)
+
+
+def test_run_wants_a_list_and_not_its_letters() -> None:
+    with pytest.raises(SpecificationError, match=r"write \['ls'\]"):
+        trio.run(axiom_trio.run, "ls")
