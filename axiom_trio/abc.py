@@ -29,8 +29,10 @@ class Port(ABC):
     behind; that is the back-pressure.
     """
 
-    read_size: int
-    """Bytes worth reading at once; shrinks as the number of children grows."""
+    @property
+    @abstractmethod
+    def read_size(self) -> int:
+        """Bytes worth reading at once; shrinks as the number of children grows."""
 
     @abstractmethod
     def started(self, *, pid: int | None = None) -> None:
@@ -115,9 +117,13 @@ class Sink(ABC):
     text: TextFormat | None = None
     """The text form it wants in `Batch.text`, or None for events only."""
 
-    progress: int = 0
-    """Grows as it writes, for a sink whose `write` may take long: one that has stopped
-    growing is given up when the run has been told to stop."""
+    @property
+    def progress(self) -> int:
+        """Grows as it writes, for a sink whose `write` may take long.
+
+        One that has stopped growing is given up when the run has been told to stop.
+        """
+        return 0
 
     async def open(self) -> None:  # noqa: B027 (optional to implement)
         """Get ready; called once, before the first batch."""

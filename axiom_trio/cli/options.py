@@ -14,9 +14,10 @@ from axiom_trio.cli.tasks import UsageError, from_arguments, from_commands, from
 TYPE_CHECKING = False  # type checkers know better; importing typing takes 5 ms
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from typing import Any
+    from typing import Any, Literal
 
     from axiom_trio.cli.tasks import TaskSpec
+    from axiom_trio.sansio.escapes import Escapes
 
 HELP = """\
 usage: axiom-trio run [options] COMMAND...
@@ -99,10 +100,10 @@ class RunOptions:
         timestamps: bool = False,
         color: str = "auto",
         pty: bool | None = None,
-        stderr: str = "join",
-        stdin: str = "null",
+        stderr: Literal["join", "split"] = "join",
+        stdin: Literal["null", "pipe"] = "null",
         output: str = "lines",
-        escapes: str | None = None,
+        escapes: Escapes | None = None,
         jobs: int | None = None,
         grace: float = 5.0,
         stats_interval: float = 5.0,

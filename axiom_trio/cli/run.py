@@ -111,8 +111,8 @@ class _Run:
             task.command,
             cwd=task.cwd,
             env=env,
-            stderr=self._options.stderr,  # type: ignore[arg-type]  # checked when parsed
-            stdin=self._options.stdin,  # type: ignore[arg-type]
+            stderr=self._options.stderr,
+            stdin=self._options.stdin,
         )
 
     def _window(self) -> tuple[int, int]:
@@ -151,7 +151,7 @@ class _Run:
             prefix="" if raw else options.prefix,
             timestamps=options.timestamps,
             color=self._color,
-            escapes=options.escapes or ("color" if self._terminal else "raw"),  # type: ignore[arg-type]
+            escapes=options.escapes or ("color" if self._terminal else "raw"),
             name_length=options.prefix_length,
             width=self._prefix_width() - (25 if options.timestamps else 0) if options.pad and not raw else 0,
         )

@@ -133,7 +133,7 @@ class StreamAggregator:
         self,
         executor: Executor,
         *,
-        id: str | None = None,  # noqa: A002
+        id: str | None = None,  # noqa: A002 (the field's name)
         name: str | None = None,
         metadata: TaskMetadata | None = None,
     ) -> Child:

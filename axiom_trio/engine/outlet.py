@@ -66,7 +66,7 @@ class Outlet:
         with trio.move_on_after(1, shield=True) as scope:
             try:
                 await self.sink.aclose()
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:  # noqa: BLE001 (nor must one that fails at its end)
                 self.failure = self.failure or SinkFailure(self.sink, error)
         if scope.cancelled_caught:
             self.failure = self.failure or SinkFailure(self.sink, TimeoutError("closing took too long"))

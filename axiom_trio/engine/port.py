@@ -102,7 +102,7 @@ class ChildPort(Port):
         self._sending = 0
 
     @property
-    def read_size(self) -> int:  # type: ignore[override]
+    def read_size(self) -> int:
         """Bytes worth reading at once."""
         return self._merger.chunk_size
 

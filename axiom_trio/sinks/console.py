@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, final
 
 import trio
 
-from axiom_trio.abc import Sink
 from axiom_trio.sansio.errors import SpecificationError
 from axiom_trio.sansio.text import TextFormat
-from axiom_trio.sinks.writer import DescriptorWriter
+from axiom_trio.sinks.descriptor import DescriptorSink
 
 if TYPE_CHECKING:
     from axiom_trio.sansio.cursor import Batch, Buffer
 
 
 @final
-class ConsoleSink(Sink):
+class ConsoleSink(DescriptorSink):
     """Writes the text of the stream to a descriptor, each batch in one call.
 
     Args:
@@ -38,23 +37,12 @@ class ConsoleSink(Sink):
         if text is None:
             text = TextFormat(color=terminal, escapes="color" if terminal else "raw")
         self.text: TextFormat = text
-        self._descriptor = descriptor
-        self._writer: DescriptorWriter | None = None
+        super().__init__(descriptor)
         self._turn: trio.Event | None = None
         self._line_open = False
 
-    @property
-    def progress(self) -> int:  # type: ignore[override]
-        """Bytes written so far."""
-        return self._writer.progress if self._writer else 0
-
-    async def open(self) -> None:
-        """See `Sink.open`."""
-        self._writer = DescriptorWriter(self._descriptor)
-
     async def write(self, batch: Batch) -> None:
         """See `Sink.write`."""
-        assert self._writer is not None
         if batch.text:
             await self._write(batch.text)
             self._line_open = bytes(batch.text[-1][-1:]) != b"\n"
@@ -65,21 +53,15 @@ class ConsoleSink(Sink):
         Raises:
             OSError: It can't be written.
         """
-        if self._writer is not None:
+        if self._opened is not None:
             await self._write([b"\n", line] if self._line_open else [line])
 
     async def _write(self, pieces: list[Buffer]) -> None:
         while self._turn is not None:  # a lock would cost a checkpoint per batch
             await self._turn.wait()
-        assert self._writer is not None
         turn = self._turn = trio.Event()
         try:
             await self._writer.write(pieces)
         finally:
             self._turn = None
             turn.set()
-
-    async def aclose(self) -> None:
-        """See `Sink.aclose`."""
-        if self._writer is not None:
-            self._writer.close()

@@ -5,10 +5,9 @@ from __future__ import annotations
 import tempfile
 from typing import IO, TYPE_CHECKING, final
 
-from axiom_trio.abc import Sink
 from axiom_trio.sansio.events import Completed, Started
 from axiom_trio.sansio.text import TextFormatter
-from axiom_trio.sinks.writer import DescriptorWriter
+from axiom_trio.sinks.descriptor import DescriptorSink
 
 if TYPE_CHECKING:
     from axiom_trio.sansio.cursor import Batch, Buffer
@@ -19,7 +18,7 @@ _PIECE = 256 * 1024
 
 
 @final
-class GroupedSink(Sink):
+class GroupedSink(DescriptorSink):
     """Writes each child's text in one piece: one child live, then the others in order of ending.
 
     What waits is spooled to files without a name, in the folder for temporary files;
@@ -32,23 +31,13 @@ class GroupedSink(Sink):
 
     def __init__(self, text: TextFormat, *, descriptor: int = 1) -> None:
         self._format = text
-        self._descriptor = descriptor
-        self._writer: DescriptorWriter | None = None
+        super().__init__(descriptor)
         self._labels: dict[str, str] = {}
         self._formatters: dict[str, TextFormatter] = {}
         self._spools: dict[str, IO[bytes]] = {}
         self._ended: list[str] = []
         self._indexes: dict[str, int] = {}
         self._live: str | None = None
-
-    @property
-    def progress(self) -> int:  # type: ignore[override]
-        """Bytes written so far."""
-        return self._writer.progress if self._writer else 0
-
-    async def open(self) -> None:
-        """See `Sink.open`."""
-        self._writer = DescriptorWriter(self._descriptor)
 
     async def write(self, batch: Batch) -> None:
         """See `Sink.write`."""
@@ -74,11 +63,9 @@ class GroupedSink(Sink):
         """See `Sink.aclose`."""
         for spool in self._spools.values():
             spool.close()
-        if self._writer is not None:
-            self._writer.close()
+        await super().aclose()
 
     async def _put(self, child: str, pieces: list[Buffer]) -> None:
-        assert self._writer is not None
         if not pieces:
             return
         if self._live is None:
@@ -88,7 +75,7 @@ class GroupedSink(Sink):
         else:
             spool = self._spools.get(child)
             if spool is None:
-                spool = self._spools[child] = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
+                spool = self._spools[child] = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 (closed when shown)
             for piece in pieces:
                 spool.write(piece)
 
@@ -105,7 +92,6 @@ class GroupedSink(Sink):
         return min(self._formatters, key=self._indexes.__getitem__, default=None)
 
     async def _show(self, child: str) -> None:
-        assert self._writer is not None
         spool = self._spools.pop(child, None)
         if spool is None:
             return

@@ -153,7 +153,7 @@ async def _check_back_pressure(executor: Executor) -> None:
     async with open_aggregator([sink], grace=1.0, gate=_GATE, history=_GATE) as aggregator:
         child = await aggregator.start(executor)
         before = -1
-        while before != (before := aggregator.statistics().bytes) or not before:  # noqa: ASYNC110
+        while before != (before := aggregator.statistics().bytes) or not before:  # noqa: ASYNC110 (until it stands still)
             await trio.sleep(0.1)
         _check(
             before <= _GATE + _CHUNKS,

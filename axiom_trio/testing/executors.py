@@ -8,6 +8,7 @@ what every lossless reader must get.
 from __future__ import annotations
 
 import signal as signals
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, final
 
 import attrs
@@ -151,8 +152,9 @@ class Actor(Executor):
             self._scope.cancel(reason=f"signal {signum}")
         return True
 
+    @abstractmethod
     async def _act(self, port: Port) -> Exit:
-        raise NotImplementedError
+        """Do what the script, or the test, says."""
 
     async def _perform(self, port: Port, step: Step) -> Exit | None:
         if isinstance(step, Exit):
