@@ -41,3 +41,10 @@ def format_duration(seconds: float) -> str:
         return f"{whole // 60} m {whole % 60:02} s"
     minutes = round(seconds / 60)
     return f"{minutes // 60} h {minutes % 60:02} m"
+
+
+def stamp(time: float) -> str:
+    """Seconds since the epoch as UTC, to the millisecond."""
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

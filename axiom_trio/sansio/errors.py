@@ -33,3 +33,15 @@ class NotWritableError(AxiomError):
 
 class SinkError(AxiomError):
     """A sink failed and did not get everything. `__cause__` is what it failed with."""
+
+
+class JournalError(AxiomError):
+    """A journal can't be used: it's another's, in use, or no journal. The text says which."""
+
+
+def sentence(error: BaseException) -> str:
+    """What was raised, in a line: its class and text; of a group of one, that one."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    text = str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -2,8 +2,8 @@ r"""What a text sink shows of the control sequences in a child's output.
 
 A child's output must not drive the terminal it is shown on. `EscapeFilter`
 passes printable UTF-8, newlines, tabs and, if asked, colours; it drops complete
-control sequences (CSI, OSC, DCS, APC, PM, SOS and two-byte ones) and makes the
-other control characters visible: `^G`, `\x9b`, `<U+202E>`.
+control sequences (CSI, OSC, DCS, APC, PM, SOS and two-byte ones) and the shifts
+between character sets (SO, SI), and makes the other control characters visible: `^G`, `\x9b`, `<U+202E>`.
 
 Terms are those of ECMA-48. Only 7-bit introducers (`ESC [`) open a sequence;
 8-bit ones (U+009B or a raw 0x9B) are shown as `\x9b`, as terminals disagree
@@ -36,6 +36,7 @@ _CONTROL = (
 _VISIBLE: dict[int, str] = (
     {code: f"^{chr(code ^ 0x40)}" for code in [*range(0x20), 0x7F]}
     | {code: f"\\x{code & 0xFF:02x}" for code in [*range(0x80, 0xA0), *range(0xDC80, 0xDD00)]}
+    | {0x0E: "", 0x0F: ""}  # SO, SI: the latter ends each colour where TERM is screen, tmux or linux
     | {c: f"<U+{c:04X}>" for c in [0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]}
 )
 

@@ -19,9 +19,14 @@ Kind: TypeAlias = Literal["output", "error", "intervention", "progress"]
 Origin: TypeAlias = Literal["detected", "rule", "user"]
 """Who intervened: a child claims it in its own output, a rule did, or a person or program did."""
 
-Reason: TypeAlias = Literal["exit", "signal", "stopped", "cancelled", "error"]
+DeliveryState: TypeAlias = Literal["confirmed", "queued", "unconfirmed", "refused", "suppressed"]
+"""What became of an intervention: the child was seen to take it; it waits in the child's input; it
+was written, and more can't be known; it was not written; or a rule's was held back."""
+
+Reason: TypeAlias = Literal["exit", "signal", "stopped", "cancelled", "error", "timeout", "idle", "skipped"]
 """Why a child ended: by itself, by a signal not ours, because it was asked to, because the program
-left its `async with`, or because it could not be started or its executor raised."""
+left its `async with`, because it could not be started or its executor raised, because its time was up,
+because it was silent for too long, or it never ran, as one that had to come before it has failed."""
 
 
 @attrs.frozen(kw_only=True)
@@ -67,6 +72,17 @@ class Exit:
         if self.signal is not None:
             return f"signal {self.signal}"
         return "no exit status" if self.code is None else f"exit {self.code}"
+
+
+@attrs.frozen
+class Escaped:
+    """A process that had left the child's group (with setsid) and outlived it."""
+
+    pid: int
+    command: str
+    """Its command line, words joined by spaces; the kernel's short name if it has none."""
+    killed: bool = True
+    """Whether it was killed; else it was left alone, as asked for."""
 
 
 @attrs.frozen(kw_only=True)
@@ -127,7 +143,7 @@ class Output:
 
 @attrs.frozen(kw_only=True)
 class Intervention:
-    """A message was written into a child, or the child claims so in its output (`detected`)."""
+    """A message is being written into a child, or the child claims so in its output (`detected`)."""
 
     cursor: int
     time: float
@@ -137,7 +153,35 @@ class Intervention:
     origin: Origin
     text: str
     receipt: str | None = None
-    """Identifies the message; None for a detected one."""
+    """Identifies the message, and the `Delivery` that follows; None for a detected one."""
+    rule: str | None = None
+    """The name of the rule that made it, for `origin` rule."""
+
+
+@attrs.frozen(kw_only=True)
+class Delivery:
+    """What became of an intervention; or why a rule did not make one (`suppressed`)."""
+
+    cursor: int
+    time: float
+    child: str
+    receipt: str | None
+    """Of the intervention; None for a suppressed one."""
+    state: DeliveryState
+    reason: str
+    """One phrase: the evidence, or what stood against it."""
+    rule: str | None = None
+    """The name of the rule whose it is, if it is one's."""
+
+
+@attrs.frozen
+class Receipt:
+    """What `Child.intervene` returns: the fate of one message, sent at most once."""
+
+    id: str
+    state: DeliveryState
+    reason: str
+    """One phrase: the evidence, or what stood against it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -179,6 +223,9 @@ class Restarting:
     delay: float
     """Seconds until then."""
     exit: Exit
+    """How the last one ended."""
+    reason: Reason
+    """Why it did."""
 
 
 @attrs.frozen(kw_only=True)
@@ -195,18 +242,29 @@ class Gap:
 
 @attrs.frozen(kw_only=True)
 class Completed:
-    """A child has ended: its last event, after all its output."""
+    """A child has ended: its last event, after all its output; only a `Delivery` may follow."""
 
     cursor: int
     time: float
     child: str
     exit: Exit
+    """Of the last attempt."""
     reason: Reason
     duration: float
-    """Seconds from start to end."""
+    """Seconds from the first start to the end."""
     bytes: int
+    """Over all attempts; so the next two."""
     lines: int
     interventions: int
+    attempts: int = 1
+    """How often it was started; 0 for one that never was."""
+    escaped: tuple[Escaped, ...] = ()
+    """Its processes that had left its group and were found after its end."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether this is a success: status 0, and not because its time was up or it was silent."""
+        return self.exit.ok and self.reason not in ("timeout", "idle")
 
 
 @attrs.frozen(kw_only=True)
@@ -225,6 +283,6 @@ class AllCompleted:
 
 
 Event: TypeAlias = (
-    Started | Output | Intervention | Idle | Stats | Restarting | Gap | Completed | AllCompleted
+    Started | Output | Intervention | Delivery | Idle | Stats | Restarting | Gap | Completed | AllCompleted
 )
 """Any event."""

@@ -74,6 +74,10 @@ class LineSplitter:
         self.pending = len(rest)
         return block
 
+    def peek(self) -> bytes:
+        """The open line's pending bytes; they stay pending."""
+        return b"".join(self._pieces)
+
     def take(self, *, final: bool = False) -> bytes:
         r"""Hand out the open line's pending bytes, as a piece of a line that goes on.
 

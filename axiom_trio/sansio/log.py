@@ -15,7 +15,9 @@ Theory of operation:
 * A lossy cursor holds nothing. When it was overtaken it reads a `Gap` with the
   exact counts first. So does one that is opened at a place that is gone.
 * With a **leader** (a journal), the others see only what it has read and
-  advanced past: written first, shown after.
+  advanced past: written first, shown after. Its **archive** has what the log has
+  let go, and who was overtaken reads on there. So the lossless ones may **follow**
+  it instead of gating, and gate again when it's gone.
 
 Nothing here waits or wakes by itself: `wake` and `room` are set by the engine.
 """
@@ -32,7 +34,7 @@ from axiom_trio.sansio.events import Output, Stats
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from axiom_trio.sansio.cursor import Buffer
+    from axiom_trio.sansio.cursor import Archive, Buffer
     from axiom_trio.sansio.events import Event
 
 GATE = 256 * 1024
@@ -44,16 +46,25 @@ LOOKBACK = 8192
 
 
 class EventLog:
-    """An append-only sequence of events, bounded in bytes, read through cursors."""
+    """An append-only sequence of events, bounded in bytes, read through cursors.
+
+    Args:
+        gate: How far the slowest lossless cursor may lag, in bytes.
+        history: Bytes kept for those who come late.
+        archive: Has all that is let go; its `next` is the first event's cursor.
+        follow: Whether the leader alone gates while there is one.
+    """
 
     __slots__ = (
         "_cursors",
         "_evict_above",
         "_evicted_cost",
+        "_following",
         "_gating",
         "_past",
         "_texting",
         "_texts_kept_from",
+        "archive",
         "base",
         "closed",
         "costs",
@@ -64,17 +75,28 @@ class EventLog:
         "history",
         "leader",
         "room",
+        "start",
         "texts",
         "total",
     )
 
-    def __init__(self, *, gate: int = GATE, history: int = HISTORY) -> None:
+    def __init__(
+        self,
+        *,
+        gate: int = GATE,
+        history: int = HISTORY,
+        archive: Archive | None = None,
+        follow: bool = False,
+    ) -> None:
         self.gate = gate
         self.history = history
         self.events: list[Event] = []
         self.costs: list[int] = []
         self.texts: list[Iterable[Buffer]] = []
-        self.base = 0
+        self.archive = archive
+        self.start = 0 if archive is None else archive.next
+        """The cursor of the first event."""
+        self.base = self.start
         """The cursor of the oldest event held."""
         self.total = 0
         """Cost of all events ever appended."""
@@ -91,8 +113,14 @@ class EventLog:
         self._gating: list[Cursor] = []
         self._texting: list[Cursor] = []
         self._texts_kept_from = 0
+        self._following = follow
 
     # --- writing
+
+    @property
+    def oldest(self) -> int:
+        """The cursor of the oldest event of the run that can be read, here or in the archive."""
+        return self.base if self.archive is None else max(self.start, min(self.archive.oldest, self.base))
 
     @property
     def next(self) -> int:
@@ -131,6 +159,12 @@ class EventLog:
         if self.total > self._evict_above:
             self._evict()
 
+    @property
+    def wants_text(self) -> bool:
+        """Whether there's somebody to read the text of what is appended now, before it's let go."""
+        base = self.base
+        return any(cursor.position >= base for cursor in self._texting)
+
     def has_unread_stats(self) -> bool:
         """Whether a lossless cursor has yet to read a `Stats`: then another one says nothing new."""
         if not self._gating:
@@ -153,21 +187,28 @@ class EventLog:
     # --- cursors
 
     def cursor(
-        self, position: int | None = None, *, lossless: bool, text: bool = False, leader: bool = False
+        self,
+        position: int | None = None,
+        *,
+        lossless: bool,
+        text: bool = False,
+        apart: bool = False,
+        leader: bool = False,
     ) -> Cursor:
         """Open a cursor at `position` (default: the oldest event held).
 
         Args:
             position: The first event to read; at most `next`. If it's gone, a `Gap` comes first, with
                 counts from 0 or from there; but from no more than the `LOOKBACK` that went last.
-            lossless: It gates: nothing it has not passed is let go.
+            lossless: It gates: nothing it has not passed is let go. Or it follows the leader.
             text: It reads the formatted text too.
+            apart: It reads it event by event, and can do without.
             leader: Others see only what this one has passed.
         """
         position = self.base if position is None else min(max(position, 0), self.next)
-        cursor = Cursor(self, position, lossless=lossless, text=text)
+        cursor = Cursor(self, position, lossless=lossless, text=text, apart=apart)
         self._cursors.append(cursor)
-        if lossless:
+        if lossless and (leader or not self._following):
             self._gating.append(cursor)
         if text:
             self._texting.append(cursor)
@@ -182,6 +223,7 @@ class EventLog:
                 cursors.remove(cursor)
         if cursor is self.leader:
             self.leader = None
+            self._gate_followers()
             self.publish()
         self.advanced(cursor)
 
@@ -190,6 +232,14 @@ class EventLog:
         if cursor in self._gating:
             self._gating.remove(cursor)
         self.advanced(cursor)
+
+    def _gate_followers(self) -> None:
+        """From where they are: what only the archive has is not held, but they can read it there."""
+        self._following = False
+        for cursor in self._cursors:
+            if cursor.lossless and cursor not in self._gating:
+                cursor.done = self.cost_before(cursor.position)
+                self._gating.append(cursor)
 
     def visible_to(self, cursor: Cursor) -> int:
         """The cursor of the first event that `cursor` may not see yet."""
@@ -217,11 +267,11 @@ class EventLog:
     def counts_before(self, position: int) -> tuple[int, int]:
         """Lines and bytes of output before `position`; before the oldest remembered, if it's older."""
         gone = self.base - position
-        if gone > 0:
+        if gone > 0 and self._past:
             at = max(0, len(self._past) - 2 * gone)
             return (self._past[at], self._past[at + 1]) if position else (0, 0)
         lines, size = self.evicted_lines, self.evicted_bytes
-        for event in self.events[: position - self.base]:
+        for event in self.events[: max(0, position - self.base)]:
             if type(event) is Output:
                 lines += event.lines
                 size += len(event.data)

@@ -11,6 +11,8 @@ TYPE_CHECKING = False  # type checkers know better; importing typing takes 5 ms
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
+SHORT_ID = 8
+"""Characters of an id that are shown; unique within a run."""
 _ENDS_WORD = frozenset(" \t\r\n;|&<>()")
 _ENV_OPTIONS_WITH_VALUE = ("-u", "--unset", "-C", "--chdir")
 

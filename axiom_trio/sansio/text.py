@@ -11,24 +11,27 @@ and its rest goes on behind a prefix of its own.
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from axiom_trio.sansio.errors import SpecificationError
-from axiom_trio.sansio.events import Completed, Gap, Intervention, Output, Started
+from axiom_trio.sansio.events import Completed, Gap, Intervention, Output, Restarting, Started
 from axiom_trio.sansio.lines import fold
-from axiom_trio.sansio.names import printable, shorten
+from axiom_trio.sansio.names import SHORT_ID, printable, shorten
+from axiom_trio.sansio.rows import OURS, SCREEN_MARK_EVERY, Row
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from axiom_trio.sansio.cursor import Buffer
-    from axiom_trio.sansio.escapes import EscapeFilter, Escapes
+    from axiom_trio.sansio.escapes import Escapes
     from axiom_trio.sansio.events import Event, Kind
 
 LINE_HOLD: Final = 64 * 1024
-SHORT_ID: Final = 8
-COLORS: Final = ("36", "33", "32", "35", "34", "96", "93", "92", "95", "94")
-"""SGR colours of the children, in turn; red is left for errors."""
+SCREEN_MARK: Final = "▣ full-screen"
+_ENDED: Final = 64  # children whose prefix is still known
 
 
 def _valid_prefix(_format: object, _attribute: object, template: str) -> None:
@@ -69,14 +72,14 @@ class TextFormatter:
         labels: Shared by formatters whose texts come together, so that shortened names differ.
     """
 
-    __slots__ = ("_floor", "_format", "_labels", "_plain", "_rows", "broken_lines")
+    __slots__ = ("_ended", "_floor", "_format", "_labels", "_rows", "broken_lines")
 
     def __init__(self, text_format: TextFormat, labels: dict[str, str] | None = None) -> None:
         self._format = text_format
-        self._rows: dict[tuple[str, bool], _Row] = {}
+        self._rows: dict[tuple[str, bool], Row] = {}
         self._labels: dict[str, str] = {} if labels is None else labels
-        self._floor: _Row | None = None
-        self._plain = not text_format.prefix and not text_format.timestamps
+        self._ended: dict[str, Row] = {}
+        self._floor: Row | None = None
         self.broken_lines = 0
         """Lines that were broken because another's text came while they had the floor."""
 
@@ -86,17 +89,9 @@ class TextFormatter:
         label = self._labels[child] = self._label(child, name)
         for error in (False, True):
             row = self._rows.get((child, error))
-            row = self._rows[child, error] = row if row is not None else _Row()
-            row.tty = tty
-            row.template = text_format.prefix
-            row.fields = {"name": label, "id": printable(child[:SHORT_ID]), "index": index, "pid": pid or "-"}
-            row.color = "31" if error else COLORS[index % len(COLORS)]
-            row.per_block = text_format.timestamps or "{time" in text_format.prefix
-            row.prefix = self._prefix(row, 0.0)
-            if text_format.escapes != "raw" and row.filter is None:
-                from axiom_trio.sansio.escapes import EscapeFilter  # its expressions take 4 ms to compile
-
-                row.filter = EscapeFilter(text_format.escapes)
+            if row is None:
+                row = self._rows[child, error] = Row(text_format)
+            row.begin(child, label, index, pid, tty=tty, error=error)
 
     def output(
         self, child: str, data: bytes, kind: Kind, time: float, *, partial: bool
@@ -107,43 +102,75 @@ class TextFormatter:
         newline. Anything else that does not end with a newline is the child's last line.
         """
         row = self._rows[child, kind == "error"]
-        if (
-            not (partial or row.held)
-            and self._floor is None
-            and row.filter is None
-            and data.endswith(b"\n")
-            and kind != "intervention"
-        ):
-            # The hot path: one pass over the block, one copy.
-            if row.tty:
-                data = fold(data)
-            prefix = self._prefix(row, time) if row.per_block else row.prefix
-            if not prefix:
-                return [data], data.count(b"\n")
-            text = data.replace(b"\n", b"\n" + prefix)
-            size = len(prefix)
-            return [prefix, memoryview(text)[:-size]], (len(text) - len(data)) // size
+        if not (partial or row.held) and self._floor is None:
+            block = self._block(row, data, kind, time)
+            if block is not None:
+                return block
         pieces: list[Buffer] = []
-        if data.endswith(b"\n"):
-            self._lines(pieces, row, data, kind, time)
-            return pieces, data.count(b"\n")
-        row.held.append(data)
-        row.held_size += len(data)
-        row.held_time = time
-        if partial and (row.held_size >= LINE_HOLD or self._floor is row):
+        classifier = row.classifier
+        for screen, piece in ((False, data),) if classifier is None else classifier.split(data):
+            if not screen:
+                self._text(pieces, row, piece, kind, time)
+            elif not row.screen:
+                self._enter_screen(pieces, row, time)
+            row.screen = screen
+        size = row.held_size + (0 if classifier is None else len(classifier.held))
+        if not row.screen and ((partial and size >= LINE_HOLD) or self._floor is row):
             self._take_floor(pieces, row, time)
         return pieces, data.count(b"\n")
 
+    def block(
+        self, child: str, data: bytes, kind: Kind, time: float, *, partial: bool
+    ) -> tuple[list[Buffer], int] | None:
+        """As `output`, for who has no line open, whoever that is; changes nothing. None: not so simple."""
+        return None if partial else self._block(self._rows[child, kind == "error"], data, kind, time)
+
+    def _block(self, row: Row, data: bytes, kind: Kind, time: float) -> tuple[list[Buffer], int] | None:
+        """The hot path: one pass over a block of whole lines, one copy."""
+        if row.filter is not None or kind == "intervention" or not data.endswith(b"\n"):
+            return None
+        if row.tty:
+            data = fold(data)
+        prefix = row.prefix_at(time) if row.per_block else row.prefix
+        if not prefix:
+            return [data], data.count(b"\n")
+        text = data.replace(b"\n", b"\n" + prefix)
+        size = len(prefix)
+        return [prefix, memoryview(text)[:-size]], (len(text) - len(data)) // size
+
+    def is_screen(self, child: str) -> bool:
+        """Whether what it writes are no lines now."""
+        return (row := self._rows.get((child, False))) is not None and row.screen
+
+    def line(self, child: str, text: bytes, time: float) -> bytes:
+        """A line of a child's that isn't its output as it came, such as a row of its screen, ended or not."""
+        row = self._rows.get((child, False)) or self._ended.get(child)
+        return b"" if row is None else b"%b%b\n" % (row.prefix_at(time), text)
+
     def end(self, child: str) -> list[Buffer]:
+        """The text that ends a child: its open lines, and no more of it."""
+        pieces = self.end_lines(child)
+        self._rows.pop((child, True), None)
+        row = self._rows.pop((child, False), None)
+        if row is not None and row.classifier is not None:  # its screen may still have something to say
+            self._ended[child] = row
+            if len(self._ended) > _ENDED:
+                del self._ended[next(iter(self._ended))]
+        self._labels.pop(child, None)
+        return pieces
+
+    def end_lines(self, child: str) -> list[Buffer]:
         """The text that ends a child's open lines: nothing is glued to what comes next."""
         pieces: list[Buffer] = []
         for error in (False, True):
-            row = self._rows.pop((child, error), None)
-            if row is None:
-                continue
-            if self._floor is row or row.held:
+            row = self._rows.get((child, error))
+            if row is not None and row.classifier is not None:
+                if (rest := row.classifier.end()) and not row.screen:
+                    row.held.append(rest)
+                row.screen = False
+                row.marked = -SCREEN_MARK_EVERY
+            if row is not None and (self._floor is row or row.held):
                 self._lines(pieces, row, b"\n", "output", row.held_time)
-        self._labels.pop(child, None)
         return pieces
 
     def intervention(self, event: Intervention) -> list[Buffer]:
@@ -153,12 +180,12 @@ class TextFormatter:
             return []
         pieces: list[Buffer] = []
         self._break(pieces)
-        prefix = self._prefix(row, event.time)
+        prefix = row.prefix_at(event.time, OURS)
         for line in event.text.splitlines() or [""]:
-            text = f"⚡ #{event.count} {printable(line)}"
+            text = f"[INTERVENTION] {printable(line)}"
             if self._format.color:
-                text = f"\x1b[1;33m{text}\x1b[0m"
-            pieces += (prefix, text.encode(), b"\n")
+                text = f"\x1b[{OURS}m{text}\x1b[0m"
+            pieces += (prefix, text.encode("utf-8", "replace"), b"\n")
         return pieces
 
     def event(self, event: Event) -> list[Buffer]:
@@ -172,6 +199,8 @@ class TextFormatter:
             self.add(event.child, event.name, event.index, event.pid, tty=event.tty)
         elif type(event) is Completed:
             return self.end(event.child)
+        elif type(event) is Restarting:
+            return self.end_lines(event.child)
         elif type(event) is Intervention:
             return self.intervention(event)
         elif type(event) is Gap:  # nothing is glued to what was open before it
@@ -182,9 +211,53 @@ class TextFormatter:
             return pieces
         return []
 
+    def batch(self, events: Sequence[Event], blocks: Sequence[Iterable[Buffer]]) -> list[Buffer]:
+        """As `event`, for several.
+
+        Args:
+            events: They.
+            blocks: Of each what `block` made of it elsewhere, in the same format, or nothing. It's taken
+                where no line is open here: so it never matters who has made the text, nor where.
+        """
+        pieces: list[Buffer] = []
+        rows = self._rows
+        none: Iterable[Iterable[Buffer]] = repeat(())
+        for event, block in zip(events, blocks or none, strict=False):
+            if (
+                block
+                and type(event) is Output
+                and self._floor is None
+                and (row := rows.get((event.child, event.kind == "error"))) is not None
+                and not row.held
+            ):
+                pieces += block
+            else:
+                pieces += self.event(event)
+        return pieces
+
     # --- lines
 
-    def _lines(self, pieces: list[Buffer], row: _Row, data: bytes, kind: Kind, time: float) -> None:
+    def _text(self, pieces: list[Buffer], row: Row, data: bytes, kind: Kind, time: float) -> None:
+        if row.classifier is not None and not data.endswith(b"\n") and (cut := data.rfind(b"\n") + 1):
+            self._lines(pieces, row, data[:cut], kind, time)  # a screen has cut the block
+            data = data[cut:]
+        if data.endswith(b"\n"):
+            self._lines(pieces, row, data, kind, time)
+            return
+        row.held.append(data)
+        row.held_size += len(data)
+        row.held_time = time
+
+    def _enter_screen(self, pieces: list[Buffer], row: Row, time: float) -> None:
+        """What it writes from now on are no lines: say so once, and let nothing of it through."""
+        if row.held or self._floor is row:
+            self._lines(pieces, row, b"\n", "output", time)
+        if not row.marked <= time < row.marked + SCREEN_MARK_EVERY:
+            self._break(pieces)
+            row.marked = time
+            pieces += (row.prefix_at(time), f"{SCREEN_MARK}\n".encode())
+
+    def _lines(self, pieces: list[Buffer], row: Row, data: bytes, kind: Kind, time: float) -> None:
         """Whole lines, the first of which may continue what is held or on the floor."""
         on_floor = self._floor is row
         if not on_floor:
@@ -195,9 +268,13 @@ class TextFormatter:
             row.held_size = 0
         if row.tty:
             data = fold(data)
+        if row.classifier is not None and b"\b" in data:
+            from axiom_trio.sansio.backspaces import settle  # few write any
+
+            data = settle(data)
         if row.filter is not None:
             data = row.filter.feed(data)
-        prefix = self._prefix(row, time)
+        prefix = row.prefix_at(time)
         if kind == "intervention" and self._format.color and not on_floor:
             data = b"\x1b[1;33m" + data[:-1].replace(b"\x1b[0m", b"\x1b[0;1;33m") + b"\x1b[0m\n"
         if on_floor:
@@ -209,14 +286,15 @@ class TextFormatter:
         else:
             pieces.append(data)
 
-    def _take_floor(self, pieces: list[Buffer], row: _Row, time: float) -> None:
+    def _take_floor(self, pieces: list[Buffer], row: Row, time: float) -> None:
         data = b"".join(row.held)
         row.held.clear()
-        if row.tty and data.endswith(b"\r"):
+        undecided = row.classifier is not None and row.classifier.held
+        if row.tty and data.endswith(b"\r") and not undecided:  # may be half of a \r\n
             row.held.append(b"\r")
             data = data[:-1]
         row.held_size = len(row.held)
-        prefix = self._prefix(row, time)
+        prefix = row.prefix_at(time)
         if row.filter is not None:
             data = row.filter.feed(data).replace(b"\n", b"\n" + prefix)
         if self._floor is not row:
@@ -231,7 +309,8 @@ class TextFormatter:
         if row is None:
             return
         if row.filter is not None:
-            pieces.append(row.filter.end())
+            begun = b"" if row.classifier is None else row.classifier.release()
+            pieces.append(row.filter.feed(begun) + row.filter.end())
         pieces.append(b"\n")
         self.broken_lines += 1
         self._floor = None
@@ -245,56 +324,3 @@ class TextFormatter:
             return name
         taken = {label for other, label in self._labels.items() if other != child}
         return shorten([name], length, taken)[0]
-
-    def _prefix(self, row: _Row, time: float) -> bytes:
-        text_format = self._format
-        if self._plain:
-            return b""
-        if not row.per_block and row.prefix:
-            return row.prefix
-        stamp = _stamp(time) if row.per_block else ""
-        text = row.template.format(**row.fields, time=stamp)
-        if text_format.width:
-            text = text.ljust(text_format.width)
-        if text_format.color and text:
-            text = f"\x1b[{row.color}m{text}\x1b[0m"
-        if text:
-            text += " "
-        if text_format.timestamps:
-            text = f"{stamp} {text}"
-        return text.encode("utf-8", "replace")
-
-
-class _Row:
-    """What is known of a child's line: its prefix, and what came of it without newline."""
-
-    __slots__ = (
-        "color",
-        "fields",
-        "filter",
-        "held",
-        "held_size",
-        "held_time",
-        "per_block",
-        "prefix",
-        "template",
-        "tty",
-    )
-
-    def __init__(self) -> None:
-        self.held: list[bytes] = []
-        self.held_size = 0
-        self.held_time = 0.0
-        self.filter: EscapeFilter | None = None
-        self.prefix = b""
-        self.per_block = False
-        self.tty = False
-        self.color = ""
-        self.template = ""
-        self.fields: dict[str, object] = {}
-
-
-def _stamp(time: float) -> str:
-    from datetime import UTC, datetime
-
-    return datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

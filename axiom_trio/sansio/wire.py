@@ -14,6 +14,7 @@ import msgspec
 from axiom_trio.sansio.events import (
     AllCompleted,
     Completed,
+    Delivery,
     Gap,
     Idle,
     Intervention,
@@ -23,30 +24,31 @@ from axiom_trio.sansio.events import (
     Stats,
 )
 from axiom_trio.sansio.lines import fold
-from axiom_trio.sansio.text import SHORT_ID
+from axiom_trio.sansio.names import SHORT_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from axiom_trio.sansio.events import ChildStatistics, Event
+    from axiom_trio.sansio.events import ChildStatistics, Event, TaskMetadata
 
 PROTOCOL_VERSION: Final = 1
+
+_encode: Final = msgspec.json.Encoder().encode
 
 
 class WireEncoder:
     """Encodes the events of one run, in order: it remembers each child's name and kind from `Started`."""
 
     def __init__(self) -> None:
-        self._encode = msgspec.json.Encoder().encode
         self._children: dict[str, tuple[str, bool]] = {}
+
+    def know(self, child: str, name: str, *, tty: bool) -> None:
+        """Take in a child whose `Started` may not come by."""
+        self._children[child] = name, tty
 
     def encode(self, event: Event) -> bytes:
         """One line of JSON, with its newline."""
-        value = self.to_object(event)
-        try:
-            return self._encode(value) + b"\n"
-        except UnicodeEncodeError:  # lone surrogates: a name or a prompt from undecodable arguments
-            return self._encode(_replace_surrogates(value)) + b"\n"
+        return to_line(self.to_object(event))
 
     def to_object(self, event: Event) -> dict[str, object]:
         """The event as plain objects, ready for JSON."""
@@ -54,13 +56,21 @@ class WireEncoder:
             name, tty = self._children.get(event.child, (event.child, False))
             return {"type": "stream", "cursor": event.cursor, "data": _output(event, name, tty=tty)}
         if type(event) is Started:
-            self._children[event.child] = event.name, event.tty
+            self.know(event.child, event.name, tty=event.tty)
         elif type(event) is Completed:
             self._children.pop(event.child, None)
         wire_type, data = _ENCODERS[type(event)]
         # Who resumes after a gap's cursor reads on with the first event that wasn't missed.
         cursor = event.to_cursor - 1 if isinstance(event, Gap) else event.cursor
         return {"type": wire_type, "cursor": cursor, "data": data(event)}
+
+
+def to_line(value: object) -> bytes:
+    """An object as a line of JSON, with its newline."""
+    try:
+        return _encode(value) + b"\n"
+    except UnicodeEncodeError:  # lone surrogates: a name or a prompt from undecodable arguments
+        return _encode(_replace_surrogates(value)) + b"\n"
 
 
 def _ms(seconds: float) -> int:
@@ -97,7 +107,6 @@ def _output(event: Output, name: str, *, tty: bool) -> dict[str, object]:
 
 
 def _started(event: Started) -> dict[str, object]:
-    metadata = event.metadata
     return {
         "taskId": event.child,
         "shortId": event.child[:SHORT_ID],
@@ -106,15 +115,20 @@ def _started(event: Started) -> dict[str, object]:
         "pid": event.pid,
         "tty": event.tty,
         "timestamp": _ms(event.time),
-        "metadata": None
-        if metadata is None
-        else {
-            "prompt": metadata.prompt,
-            "index": metadata.index,
-            "depth": metadata.depth,
-            "pattern": metadata.pattern,
-            "parent": metadata.parent,
-        },
+        "metadata": metadata_fields(event.metadata),
+    }
+
+
+def metadata_fields(metadata: TaskMetadata | None) -> dict[str, object] | None:
+    """What a caller said of a child."""
+    if metadata is None:
+        return None
+    return {
+        "prompt": metadata.prompt,
+        "index": metadata.index,
+        "depth": metadata.depth,
+        "pattern": metadata.pattern,
+        "parent": metadata.parent,
     }
 
 
@@ -142,6 +156,18 @@ _ENCODERS: Final[dict[type, tuple[str, Callable[[Any], dict[str, object]]]]] = {
             "origin": e.origin,
             "text": e.text,
             "receipt": e.receipt,
+            "rule": e.rule,
+        },
+    ),
+    Delivery: (
+        "delivery",
+        lambda e: {
+            "taskId": e.child,
+            "timestamp": _ms(e.time),
+            "receipt": e.receipt,
+            "rule": e.rule,
+            "state": e.state,
+            "reason": e.reason,
         },
     ),
     Idle: ("idle", lambda e: {"taskId": e.child, "timestamp": _ms(e.time), "idleTime": _ms(e.idle)}),
@@ -165,6 +191,8 @@ _ENCODERS: Final[dict[type, tuple[str, Callable[[Any], dict[str, object]]]]] = {
             "delay": _ms(e.delay),
             "exitCode": e.exit.code,
             "signal": e.exit.signal,
+            "error": e.exit.error,
+            "reason": e.reason,
         },
     ),
     Gap: (
@@ -190,6 +218,8 @@ _ENCODERS: Final[dict[type, tuple[str, Callable[[Any], dict[str, object]]]]] = {
             "bytes": e.bytes,
             "lines": e.lines,
             "interventions": e.interventions,
+            "attempts": e.attempts,
+            "escaped": [{"pid": p.pid, "command": p.command, "killed": p.killed} for p in e.escaped],
         },
     ),
     AllCompleted: (
