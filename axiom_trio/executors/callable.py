@@ -42,4 +42,7 @@ class CallableExecutor(Executor):
     async def run(self, port: Port) -> Exit:
         """See `Executor.run`."""
         port.started()
-        return Exit(await self._function(port) or 0)
+        code = await self._function(port)
+        if isinstance(code, bool) or not isinstance(code, int | None):  # True would be status 1, a failure
+            raise TypeError(f"{self.label} returned {code!r}: it must return None or an exit status")
+        return Exit(code or 0)

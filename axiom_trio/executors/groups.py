@@ -1,13 +1,36 @@
-"""Whether a process group has anyone left in it besides a leader that waits to be reaped."""
+"""The process groups of our children: who leads them, and whether anyone is left in one."""
 
 from __future__ import annotations
 
-import contextlib
-import os
 import time
+from typing import TYPE_CHECKING
+
+from axiom_trio.executors import processes
+
+if TYPE_CHECKING:
+    from axiom_trio.executors.guardian import Guardian
+
+leaders: set[int] = set()
+"""The processes started by executors and not reaped yet; each leads a session and a group of its own."""
+guardians: dict[int, Guardian] = {}
+"""The guardians of this program by their pid."""
 
 _seen: set[int] = set()
 _seen_at = float("-inf")
+
+
+def begin(leader: int) -> None:
+    """A process was started."""
+    leaders.add(leader)
+    for guardian in guardians.values():
+        guardian.add(leader)
+
+
+def end(leader: int) -> None:
+    """It's about to be reaped, and its number may be another's from then on."""
+    leaders.discard(leader)
+    for guardian in guardians.values():
+        guardian.discard(leader)
 
 
 def lives(group: int, *, within: float) -> bool:
@@ -20,17 +43,5 @@ def lives(group: int, *, within: float) -> bool:
     now = time.monotonic()
     if _seen_at < now - within:
         _seen_at = now
-        _seen = _living_groups()
+        _seen = {process.group for process in processes.everyone() if process.lives}
     return group in _seen
-
-
-def _living_groups() -> set[int]:
-    groups = set()
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            with contextlib.suppress(OSError):  # it has ended meanwhile
-                with open(f"/proc/{name}/stat", "rb") as file:
-                    state, _, group = file.read().rpartition(b")")[2].split(maxsplit=3)[:3]
-                if state not in (b"Z", b"X"):
-                    groups.add(int(group))
-    return groups

@@ -7,21 +7,20 @@ from typing import TYPE_CHECKING, Literal, final
 
 import trio
 
-from axiom_trio.abc import Executor
-from axiom_trio.executors import spawn
-from axiom_trio.executors.descriptor import write_all
+from axiom_trio.executors.command import CommandExecutor
+from axiom_trio.executors.descriptor import unread, write_all
 from axiom_trio.executors.running import RunningProcess
-from axiom_trio.sansio.errors import NotWritableError, SpawnError, SpecificationError
+from axiom_trio.sansio.errors import NotWritableError, SpecificationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from axiom_trio.abc import Port
-    from axiom_trio.sansio.events import Exit, Kind
+    from axiom_trio.sansio.events import Kind
 
 
 @final
-class ProcessExecutor(Executor):
+class ProcessExecutor(CommandExecutor):
     """Runs a command with its output on a pipe.
 
     Many programs write in blocks of 4–8 KiB when their output is a pipe; on a
@@ -52,28 +51,19 @@ class ProcessExecutor(Executor):
             raise SpecificationError(f"stderr is {stderr!r}: it must be join or split")
         if stdin not in ("null", "pipe"):
             raise SpecificationError(f"stdin is {stdin!r}: it must be null or pipe")
-        self._cwd = None if cwd is None else os.fspath(cwd)
-        self._env = env
-        self._argv = spawn.to_argv(command, cwd=self._cwd, env=env)
-        self._label = spawn.label_of(command)
+        super().__init__(command, cwd=cwd, env=env)
         self._split = stderr == "split"
         self._pipe_stdin = stdin == "pipe"
-        self._process: RunningProcess | None = None
         self._stdin: int | None = None
 
     @property
-    def label(self) -> str:
-        """The command's first word."""
-        return self._label
+    def writable(self) -> bool:
+        """See `Executor.writable`."""
+        return self._stdin is not None
 
-    async def run(self, port: Port) -> Exit:
-        """See `Executor.run`."""
-        self._process = self._spawn()
-        port.started(pid=self._process.pid)
-        try:
-            return await self._process.run(port)
-        finally:
-            self._close_stdin()
+    def pending_input(self) -> int | None:
+        """See `Executor.pending_input`."""
+        return None if self._stdin is None else unread(self._stdin)
 
     async def write(self, data: bytes) -> None:
         """See `Executor.write`."""
@@ -81,19 +71,17 @@ class ProcessExecutor(Executor):
             raise NotWritableError(f"{self._label} has no input: run it with stdin=pipe, or on a PTY")
         if self._stdin is None:
             raise trio.BrokenResourceError(f"{self._label} takes no more input")
-        await write_all(self._stdin, data)
+        process = self._process
+        await write_all(self._stdin, data, lambda: self._stdin is not None and self._process is process)
 
     def close_stdin(self) -> None:
         """End its input: it reads end of file."""
-        self._close_stdin()
+        if self._stdin is not None:
+            descriptor, self._stdin = self._stdin, None
+            trio.lowlevel.notify_closing(descriptor)
+            os.close(descriptor)
 
-    def signal(self, signum: int) -> bool:
-        """See `Executor.signal`."""
-        if self._process is not None:
-            self._process.signal(signum)
-        return True
-
-    def _spawn(self) -> RunningProcess:
+    def _start(self, port: Port) -> RunningProcess:
         outputs: list[tuple[int, Kind]] = []
         theirs: list[int] = []
         files: list[tuple[object, ...]] = []
@@ -114,21 +102,16 @@ class ProcessExecutor(Executor):
                 files.append((os.POSIX_SPAWN_DUP2, writer, number))
             if not self._split:
                 files.append((os.POSIX_SPAWN_DUP2, 1, 2))
-            pid = spawn.spawn(self._argv, cwd=self._cwd, env=self._env, files=files)
-        except BaseException as error:
-            self._close_stdin()
+            pid = self._spawn(port, files)
+        except BaseException:
+            self.close_stdin()
             for reader, _ in outputs:
                 os.close(reader)
-            if isinstance(error, OSError) and not isinstance(error, SpawnError):  # no more descriptors
-                raise spawn.spawn_error(self._argv[0], error) from error
             raise
         finally:
             for descriptor in theirs:
                 os.close(descriptor)
-        return RunningProcess(pid, outputs)
+        return RunningProcess(pid, outputs, port)
 
-    def _close_stdin(self) -> None:
-        if self._stdin is not None:
-            descriptor, self._stdin = self._stdin, None
-            trio.lowlevel.notify_closing(descriptor)
-            os.close(descriptor)
+    def _ended(self) -> None:
+        self.close_stdin()

@@ -9,8 +9,7 @@ End of output and exit of the process are two events, in either order:
   still holds the descriptor is cut off when the descriptor is empty.
 
 Those of the group who outlive their leader after it was asked to end (a shell dies of
-TERM at once, the program it runs may need a moment) have 5 s to say goodbye, too, or
-until they're killed at the end of the grace.
+TERM at once, the program it runs may need a moment) have the grace to say goodbye, too.
 
 Time spent waiting for the run (back-pressure) never counts: the clock runs only
 while the reader is parked because there's nothing to read.
@@ -31,12 +30,13 @@ from axiom_trio.executors.spawn import exit_status
 from axiom_trio.sansio.events import Exit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from axiom_trio.abc import Port
     from axiom_trio.sansio.events import Kind
 
 DRAIN_SILENCE: Final = 0.1
 DRAIN_TOTAL: Final = 1.0
-LAST_WORDS: Final = 5.0
 _LOOK_TOGETHER: Final = 0.01  # children stopped at once share one look at all processes
 _ASKS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _KERNEL_BUFFER: Final = 1024 * 1024  # the most that a pipe can hold unless root says otherwise
@@ -49,10 +49,20 @@ _BURST_MIN: Final = 1024  # a read shorter than this ends a burst: the rest is n
 class RunningProcess:
     """A spawned process and the descriptors that are ours."""
 
-    def __init__(self, pid: int, outputs: list[tuple[int, Kind]], *, small_reads: bool = False) -> None:
+    def __init__(
+        self,
+        pid: int,
+        outputs: list[tuple[int, Kind]],
+        port: Port,
+        *,
+        small_reads: bool = False,
+        on_read: Callable[[bytes], object] | None = None,
+    ) -> None:
         self.pid = pid
         self._outputs = outputs
+        self._port = port
         self._small_reads = small_reads
+        self._on_read = on_read  # sees what was read before it waits for the run
         self._exited = False
         self._reaped = False
         self._parked = 0.0
@@ -60,6 +70,7 @@ class RunningProcess:
         self._after_exit = 0
         self._exit_time: float | None = None
         self._killed = False
+        self._held = False
         self._asked: int | None = None
         self._ended = 0.0
 
@@ -73,14 +84,14 @@ class RunningProcess:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signum)
 
-    async def run(self, port: Port) -> Exit:
+    async def run(self) -> Exit:
         """Read to the end, and return the exit. Kills what is left of the group, and closes."""
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._watch_exit)
                 for descriptor, kind in self._outputs[1:]:
-                    nursery.start_soon(self._read, descriptor, kind, port)
-                await self._read(*self._outputs[0], port)
+                    nursery.start_soon(self._read, descriptor, kind)
+                await self._read(*self._outputs[0])
             if self._asked is not None:
                 await trio.sleep(_LOOK_TOGETHER)
                 while self._has_last_words():  # noqa: ASYNC110 (nobody tells of a group's end)
@@ -91,6 +102,7 @@ class RunningProcess:
             if not self._exited:  # only on a defect or an exception of the port: leave nothing behind
                 self.signal(signal.SIGKILL)
             status: int | None
+            groups.end(self.pid)
             try:
                 _, status = os.waitpid(self.pid, 0)  # noqa: ASYNC222 (it has exited, or was just killed)
             except ChildProcessError:
@@ -99,6 +111,7 @@ class RunningProcess:
             for descriptor, _ in self._outputs:
                 trio.lowlevel.notify_closing(descriptor)
                 os.close(descriptor)
+            self._port.process_ended(self.pid, held=self._held)
         if status is None:
             return Exit(None, error="its exit status can't be known: SIGCHLD is ignored in this program")
         return Exit(*exit_status(status))
@@ -117,6 +130,7 @@ class RunningProcess:
                 trio.lowlevel.notify_closing(descriptor)
                 os.close(descriptor)
         self._exited = True
+        self._port.process_exited()
         self._ended = trio.current_time()
         for output, _ in self._outputs:
             trio.lowlevel.notify_closing(output)  # wakes a parked reader, with ClosedResourceError
@@ -127,7 +141,8 @@ class RunningProcess:
             while os.waitid(os.P_PID, self.pid, flags) is None:  # noqa: ASYNC110, ASYNC222 (WNOHANG)
                 await trio.sleep(_POLL_EXIT)
 
-    async def _read(self, descriptor: int, kind: Kind, port: Port) -> None:
+    async def _read(self, descriptor: int, kind: Kind) -> None:
+        port = self._port
         while True:
             try:
                 if self._small_reads:
@@ -144,22 +159,25 @@ class RunningProcess:
                 raise
             if not data:
                 return
+            if self._on_read is not None:
+                self._on_read(data)
             if not self._exited:
                 await port.send(data, kind)
-            elif not await self._send_after_exit(data, kind, port):
+            elif not await self._send_after_exit(data, kind):
                 return
 
-    async def _send_after_exit(self, data: bytes, kind: Kind, port: Port) -> bool:
+    async def _send_after_exit(self, data: bytes, kind: Kind) -> bool:
         """Send what still comes; False to stop reading from one that writes on without end."""
         began = trio.current_time()
         if self._exit_time is None:
             self._exit_time = began
-        await port.send(data, kind)
+        await self._port.send(data, kind)
         self._blocked += trio.current_time() - began
         self._after_exit += len(data)
         if self._after_exit <= _KERNEL_BUFFER or began - self._exit_time - self._blocked < DRAIN_TOTAL:
             return True
         if self._killed:
+            self._held = True
             return False
         self._kill()
         return True
@@ -176,7 +194,7 @@ class RunningProcess:
         if (
             self._asked is None
             or self._killed
-            or since_end >= LAST_WORDS
+            or since_end >= self._port.grace
             or not groups.lives(self.pid, within=min(since_end, DRAIN_SILENCE))
         ):
             return False
@@ -223,4 +241,5 @@ class RunningProcess:
             with trio.move_on_after(DRAIN_SILENCE):
                 await trio.lowlevel.wait_readable(descriptor)
             return True
+        self._held = True
         return False

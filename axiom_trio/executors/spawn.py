@@ -11,8 +11,12 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import sys
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from axiom_trio.executors import groups
 from axiom_trio.sansio.errors import SpawnError, SpecificationError
 from axiom_trio.sansio.names import default_name
 
@@ -20,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _DEFAULT_SIGNALS = [s for s in signal.valid_signals() if s not in (signal.SIGKILL, signal.SIGSTOP)]
-_SHELL = "/bin/sh"
+SHELL = "/bin/sh"
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_ ./:=@%,+-")
 # Plain characters and quoted text: what a shell would only cut into words.
 _QUOTED = r"""(?:[\w ./:=@%,+-]|'[^']*'|"[^"$`\\!]*")*"""
@@ -47,7 +51,7 @@ def to_argv(
         SpecificationError: There is nothing to run, or a NUL in it.
     """
     if isinstance(command, str):
-        argv = [_SHELL, "-c", _PATIENT + command if tty else command] if command.strip() else []
+        argv = [SHELL, "-c", _PATIENT + command if tty else command] if command.strip() else []
         words = _words(command)
         if words and "=" not in words[0] and words[0] not in _SHELL_OWN and _is_program(words[0], cwd, env):
             argv = words
@@ -75,10 +79,11 @@ def _words(line: str) -> list[str]:
 
 def _is_program(name: str, cwd: str | None, env: Mapping[str, str] | None) -> bool:
     try:
-        _find(name, cwd, os.environ if env is None else env)
-    except SpawnError:
+        with open(_find(name, cwd, os.environ if env is None else env), "rb") as file:
+            # Only a shell runs a script that names no interpreter.
+            return file.read(4).startswith((b"#!", b"\x7fELF"))
+    except OSError:  # not found, or it can be run but not read
         return False
-    return True
 
 
 def label_of(command: str | Sequence[str]) -> str:
@@ -91,14 +96,16 @@ def spawn(
     *,
     cwd: str | None,
     env: Mapping[str, str] | None,
+    extra: Mapping[str, str],
     files: Sequence[tuple[object, ...]],
 ) -> int:
-    """Start a process and return its pid.
+    """Start a process that leads a session and a group, and return its pid.
 
     Args:
         argv: The program, looked up on the PATH of `env`, and its arguments.
         cwd: Its working directory; None: ours.
         env: Its environment; None: ours.
+        extra: What to add to it.
         files: `posix_spawn` file actions that set up descriptors 0, 1 and 2.
 
     Raises:
@@ -111,20 +118,40 @@ def spawn(
         _check_directory(argv[0], cwd)
         cwd = os.path.abspath(cwd)  # `cd` would take `-` and CDPATH into account
         # posix_spawn can't change the directory; a shell does it and becomes the program.
-        arguments = [_SHELL, "-c", 'cd -- "$0" && exec "$@"', cwd, program, *argv[1:]]
-        program = _SHELL
+        arguments = [SHELL, "-c", 'cd -- "$0" && exec "$@"', cwd, program, *argv[1:]]
+        program = SHELL
+    if extra:
+        environment = {**environment, **extra}
     try:
-        return os.posix_spawn(
-            program,
-            arguments,
-            environment,
-            file_actions=[*files, *_close_inherited()],
-            setsid=True,
-            setsigmask=[],
-            setsigdef=_DEFAULT_SIGNALS,
-        )
+        pid = start(program, arguments, environment, files)
     except OSError as error:
         raise spawn_error(argv[0], error) from error
+    groups.begin(pid)
+    return pid
+
+
+def start(
+    program: str,
+    argv: list[str],
+    env: Mapping[str, str],
+    files: Sequence[tuple[object, ...]],
+    *,
+    keep: int = 3,
+) -> int:
+    """Start a program as it is, in a session of its own, with the first `keep` descriptors.
+
+    Raises:
+        OSError: It can't be started.
+    """
+    return os.posix_spawn(
+        program,
+        argv,
+        env,
+        file_actions=[*files, *_close_from(keep)],
+        setsid=True,
+        setsigmask=[],
+        setsigdef=_DEFAULT_SIGNALS,
+    )
 
 
 def exit_status(status: int) -> tuple[int | None, int | None]:
@@ -174,22 +201,35 @@ def spawn_error(name: str, error: OSError) -> SpawnError:
     return failure
 
 
-_inherited: list[int] | None = None
+_inheritable: list[int] = []
+_look_after = 0.0
 
 
-def _close_inherited() -> list[tuple[int, int]]:
-    """Close what our own parent left open to be inherited; Python's own descriptors never are."""
-    global _inherited
-    if _inherited is None:
-        try:
-            descriptors = [int(name) for name in os.listdir("/proc/self/fd")]
-        except OSError:
-            descriptors = list(range(3, 256))
-        _inherited = []
-        for descriptor in descriptors:
-            try:
-                if descriptor > 2 and os.get_inheritable(descriptor):
-                    _inherited.append(descriptor)
-            except OSError:  # the listing's own, closed by now
-                pass
-    return [(os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in _inherited]
+def _close_from(lowest: int) -> list[tuple[int, ...]]:
+    """Close what would be inherited: what our parent left open to us, or was made inheritable since.
+
+    Python before 3.13 can't say so to the kernel; there it's looked for before each
+    start, or, with many descriptors open, for at most a tenth of the time.
+    """
+    if sys.version_info >= (3, 13) and hasattr(os, "POSIX_SPAWN_CLOSEFROM"):
+        return [(os.POSIX_SPAWN_CLOSEFROM, lowest)]
+    global _inheritable, _look_after
+    began = time.monotonic()
+    if began >= _look_after:
+        _inheritable = _find_inheritable()
+        ended = time.monotonic()
+        _look_after = ended + 9 * (ended - began)
+    return [(os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in _inheritable if descriptor >= lowest]
+
+
+def _find_inheritable() -> list[int]:
+    try:
+        descriptors = [int(name) for name in os.listdir("/proc/self/fd")]
+    except OSError:
+        descriptors = list(range(3, 256))
+    found = []
+    for descriptor in descriptors:
+        with suppress(OSError):  # the listing's own, closed by now
+            if descriptor > 2 and os.get_inheritable(descriptor):
+                found.append(descriptor)
+    return found
