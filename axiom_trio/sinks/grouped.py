@@ -11,6 +11,7 @@ from axiom_trio.sinks.descriptor import DescriptorSink
 
 if TYPE_CHECKING:
     from axiom_trio.sansio.cursor import Batch, Buffer
+    from axiom_trio.sansio.linefilter import LineFilter
     from axiom_trio.sansio.text import TextFormat
 
 _IN_MEMORY = 16 * 1024  # bytes of a waiting child's text kept out of a file
@@ -27,10 +28,12 @@ class GroupedSink(DescriptorSink):
     Args:
         text: How lines look.
         descriptor: Where to write; it stays open.
+        lines: Which lines are shown; default: all.
     """
 
-    def __init__(self, text: TextFormat, *, descriptor: int = 1) -> None:
+    def __init__(self, text: TextFormat, *, descriptor: int = 1, lines: LineFilter | None = None) -> None:
         self._format = text
+        self._lines = lines
         super().__init__(descriptor)
         self._labels: dict[str, str] = {}
         self._formatters: dict[str, TextFormatter] = {}
@@ -41,7 +44,7 @@ class GroupedSink(DescriptorSink):
 
     async def write(self, batch: Batch) -> None:
         """See `Sink.write`."""
-        for event in batch.events:
+        for event in batch.events if self._lines is None else self._lines.events(batch.events):
             child = getattr(event, "child", None)
             if child is None:
                 continue

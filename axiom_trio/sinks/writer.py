@@ -31,7 +31,7 @@ PIPE_SIZE: Final = 512 * 1024
 """What a pipe to the consumer is grown to: the largest single gain in throughput."""
 _JOIN: Final = 64 * 1024  # below this, joining the pieces is cheaper than handing them over one by one
 _UNSUPPORTED: Final = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.ESPIPE)
-_MAX_PIECES: Final = 1000  # IOV_MAX is 1024
+MAX_PIECES: Final = 1000  # IOV_MAX is 1024
 
 
 class DescriptorWriter:
@@ -75,7 +75,7 @@ class DescriptorWriter:
         """
         start = 0
         while start < len(pieces):
-            part = pieces[start : start + _MAX_PIECES]
+            part = pieces[start : start + MAX_PIECES]
             start += len(part)
             if sum(map(len, part)) <= _JOIN:
                 part = [b"".join(part)]
@@ -110,13 +110,7 @@ class DescriptorWriter:
                 self._reopen()
                 continue
             self.progress += written
-            done = 0
-            while done < len(part) and written >= len(part[done]):
-                written -= len(part[done])
-                done += 1
-            del part[:done]
-            if written:
-                part[0] = memoryview(part[0])[written:]
+            drop_written(part, written)
 
     def _reopen(self) -> None:
         """Open the same file again, for a description of our own that can be non-blocking."""
@@ -128,6 +122,17 @@ class DescriptorWriter:
             return
         os.close(self._descriptor)
         self._descriptor = own
+
+
+def drop_written(pieces: list[Buffer], written: int) -> None:
+    """Take off the first `written` bytes."""
+    done = 0
+    while done < len(pieces) and written >= len(pieces[done]):
+        written -= len(pieces[done])
+        done += 1
+    del pieces[:done]
+    if written:
+        pieces[0] = memoryview(pieces[0])[written:]
 
 
 def _is_null(descriptor: int) -> bool:
