@@ -8,14 +8,18 @@ input and signals. A destination is a `Sink`: it takes batches of events.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 from axiom_trio.sansio.errors import NotWritableError
 from axiom_trio.sansio.events import Exit
 
 if TYPE_CHECKING:
-    from axiom_trio.sansio.cursor import Batch
+    from collections.abc import Callable, Mapping
+
+    from axiom_trio.sansio.cursor import Archive, Batch
     from axiom_trio.sansio.events import Kind
+    from axiom_trio.sansio.modes import InputMode
     from axiom_trio.sansio.text import TextFormat
 
 __all__ = ["Executor", "Exit", "Port", "Sink"]
@@ -29,6 +33,12 @@ class Port(ABC):
     behind; that is the back-pressure.
     """
 
+    environment: Mapping[str, str] = MappingProxyType({})
+    """What to add to the environment of a process, so that it's found wherever it goes."""
+
+    grace: float = 5.0
+    """Seconds that those who were asked to end may take."""
+
     @property
     @abstractmethod
     def read_size(self) -> int:
@@ -37,6 +47,17 @@ class Port(ABC):
     @abstractmethod
     def started(self, *, pid: int | None = None) -> None:
         """Report that the child runs. Without it, the first output or the end does."""
+
+    def process_exited(self) -> None:  # noqa: B027 (optional to implement)
+        """Report that a process has exited; what it wrote may still have to be read."""
+
+    def process_ended(self, pid: int, *, held: bool) -> None:  # noqa: B027 (optional to implement)
+        """Report that a process has ended that led a session and a group, and was reaped.
+
+        Args:
+            pid: Its number, and its group's; what was left of the group has been killed.
+            held: Whether another process holds its output all the same.
+        """
 
     @abstractmethod
     async def send(self, data: bytes, kind: Kind = "output") -> None:
@@ -76,6 +97,19 @@ class Executor(ABC):
         """The child's name where the caller gives none."""
         return type(self).__name__
 
+    @property
+    def terminal_size(self) -> tuple[int, int] | None:
+        """Rows and columns of its terminal; None where there's none."""
+        return None
+
+    def follow_cursor(self, cursor: Callable[[], tuple[int, int, int] | None]) -> None:  # noqa: B027
+        """Be told where the cursor of its terminal is, by someone who follows its output.
+
+        Args:
+            cursor: Returns row and column, from 1, and after how many bytes of output; None if it's
+                not known.
+        """
+
     @abstractmethod
     async def run(self, port: Port) -> Exit:
         """Work to the end, handing output to `port`, and say how it ended.
@@ -98,6 +132,22 @@ class Executor(ABC):
             trio.BrokenResourceError: It has closed its input.
         """
         raise NotWritableError(f"{self.label} takes no input")
+
+    @property
+    def writable(self) -> bool:
+        """Whether it has an input that takes something; by default if it has a `write` of its own."""
+        return type(self).write is not Executor.write
+
+    def input_mode(self) -> InputMode | None:
+        """How its terminal treats what is typed; None if it has none."""
+        return None
+
+    def pending_input(self) -> int | None:
+        """Bytes that were written into its input and not read yet; None if that can't be known.
+
+        In a terminal's canonical mode only whole lines count.
+        """
+        return None
 
     def signal(self, signum: int) -> bool:
         """Send a signal to all of the child's processes; False if it takes none."""
@@ -125,16 +175,31 @@ class Sink(ABC):
         """
         return 0
 
+    def lead(self) -> Archive | None:
+        """Lead the others, which see only what this one has written: return what they read on from.
+
+        Called once, when the aggregator is opened and nothing has begun; a sink that leads nobody,
+        as most, returns None. What this raises comes out of `open_aggregator`.
+        """
+        return None
+
     async def open(self) -> None:  # noqa: B027 (optional to implement)
         """Get ready; called once, before the first batch."""
+
+    def write_now(self, batch: Batch) -> bool:
+        """Write all of the batch if that can be done without waiting; asked of one that leads.
+
+        It spares a turn of the loop. False: it can't; the same events, and maybe more, come to `write`.
+        """
+        return False
 
     @abstractmethod
     async def write(self, batch: Batch) -> None:
         """Write all of the batch, or raise.
 
         Raises:
-            OSError: This destination is lost. It's closed and reported, the
-                others go on; a BrokenPipeError says that its reader has left.
+            Exception: This destination is lost. It's closed and reported, and the
+                others go on, unless it was the last lossless one.
         """
 
     async def aclose(self) -> None:  # noqa: B027 (optional to implement)

@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import weakref
-from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, final
 
 import trio
 
+from axiom_trio.abc import Executor
 from axiom_trio.engine import ladder
 from axiom_trio.engine.child import Child
 from axiom_trio.engine.completions import Completions
+from axiom_trio.engine.patrol import Patrol
 from axiom_trio.engine.port import ChildPort
-from axiom_trio.engine.services import Services
-from axiom_trio.engine.statistics import AggregatorStatistics
+from axiom_trio.engine.recorder import Recorder, random_id
+from axiom_trio.engine.schedule import Schedule
+from axiom_trio.engine.services import Services, check_arguments
+from axiom_trio.engine.statistics import figures
 from axiom_trio.engine.subscription import Subscription
 from axiom_trio.engine.supervisor import supervise
+from axiom_trio.engine.teardown import Teardown
 from axiom_trio.sansio.errors import NotRunningError, SpecificationError
-from axiom_trio.sansio.events import Completed, Exit, Intervention, Started
-from axiom_trio.sansio.text import SHORT_ID
+from axiom_trio.sansio.names import SHORT_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
-    from axiom_trio.abc import Executor, Sink
+    from axiom_trio.abc import Sink
+    from axiom_trio.engine.notices import Notices
     from axiom_trio.engine.outlet import SinkFailure
-    from axiom_trio.sansio.events import Reason, TaskMetadata
+    from axiom_trio.engine.rulebook import Rulebook
+    from axiom_trio.engine.screens import Screens
+    from axiom_trio.engine.services import Pace
+    from axiom_trio.engine.statistics import AggregatorStatistics
+    from axiom_trio.sansio.events import Completed, Escaped, Reason, TaskMetadata
+    from axiom_trio.sansio.masks import Masks
+    from axiom_trio.sansio.rules import Fired, Rule
+    from axiom_trio.sansio.supervision import Supervision
 
 
 @final
@@ -39,39 +49,65 @@ class StreamAggregator:
         *,
         sinks: Sequence[Sink],
         jobs: int | None,
+        halt: str,
+        supervision: Supervision,
         grace: float,
         gate: int,
         history: int,
         flush_interval: float,
+        pace: Pace | None,
+        mask: Iterable[str | bytes],
+        allow_daemons: bool,
+        subreaper: bool,
+        guardian: bool,
     ) -> None:
-        if jobs is not None and jobs < 1:
-            raise SpecificationError(f"jobs is {jobs}: at least one child must be allowed to run")
-        if gate < 1 or history < 0:
-            raise SpecificationError(f"a gate of {gate} and a history of {history} bytes can't be")
+        check_arguments(sinks, gate=gate, history=history, grace=grace, flush_interval=flush_interval)
         self.opened_at = trio.current_time()
         """On trio's clock."""
+        self.run_id = random_id()
+        """Identifies the run; `AXIOM_RUN_ID` in the environment of its processes."""
+        self.rules_paused = False
+        """Whether no rule acts: the ones that are due are told of, and passed over."""
+        self.confirm: Callable[[Child, Fired], Awaitable[bool]] | None = None
+        """Asks a person whether a rule of mode `confirm` may act; without it, none does."""
+        self._rulebook: Rulebook | None = None
+        self._supervision = supervision
+        self._masks: Masks | None = None
+        if mask:
+            from axiom_trio.sansio.masks import Masks  # most runs need none
+
+            self._masks = Masks(mask)
+        self._grace = grace
+        self._schedule = Schedule(jobs, halt, launch=self._launch, stop=self._stop)
+        self._children: dict[str, Child] = {}
+        self._teardown = Teardown(
+            self.run_id,
+            self._children,
+            allow_daemons=allow_daemons,
+            subreaper=subreaper,
+            guardian=guardian,
+            masked=self._masked,
+        )
+        # The last that may raise: a journal is opened, and locked, by it.
         self._services = Services(
             sinks,
             gate=gate,
             history=history,
             flush_interval=flush_interval,
+            pace=pace,
             on_sinks_gone=self._on_sinks_gone,
+            patrol=Patrol(lambda c, why: self._stop([c], reason=why), lambda c, s: self._recorder.idle(c, s)),
         )
         self._log = self._services.log
         self._merger = self._services.merger
         self._merger.on_completed = self._on_completed
-        self._jobs = jobs
-        self._grace = grace
-        self._queue: deque[Child] = deque()
-        self._launched = 0
-        self._children: dict[str, Child] = {}
+        self._recorder = Recorder(self._services)
+        self._merger.on_restarting = self._recorder.tell
         self._short_ids: set[str] = set()
         self._nursery: trio.Nursery | None = None
-        self._completions: weakref.WeakSet[Completions] = weakref.WeakSet()
         self._idle = trio.Event()
         self._idle.set()
         self._closing = False
-        self._sinks_gone = False
 
     # --- children
 
@@ -80,6 +116,10 @@ class StreamAggregator:
         """All children ever given, in order."""
         return tuple(self._children.values())
 
+    def child(self, id: str) -> Child:  # noqa: A002 (the field's name)
+        """The child with this id, as events carry it. Raises KeyError if there is none."""
+        return self._children[id]
+
     def start_soon(
         self,
         executor: Executor,
@@ -87,6 +127,8 @@ class StreamAggregator:
         id: str | None = None,  # noqa: A002 (the field's name)
         name: str | None = None,
         metadata: TaskMetadata | None = None,
+        supervision: Supervision | None = None,
+        after: Sequence[Child] = (),
     ) -> Child:
         """Give a child to the aggregator; it's started as soon as there is a place.
 
@@ -95,38 +137,50 @@ class StreamAggregator:
             id: Unique within the run, its first 8 characters too; default: random.
             name: For display; default: the executor's label.
             metadata: Carried on its `Started` event.
+            supervision: How it's looked after; default: as given to `open_aggregator`.
+            after: It starts when these are ready or, those without `Supervision.ready`, have
+                succeeded; if one fails before, it never runs (reason `skipped`).
 
         Raises:
-            SpecificationError: The id is taken.
+            SpecificationError: The id is taken, `executor` is none, or one of `after` is not
+                of this aggregator.
             RuntimeError: The aggregator is not open.
         """
         if self._nursery is None or self._closing:
             raise RuntimeError("the aggregator takes no more children: it has been left")
         child_id = self._unique_id() if id is None else id
+        if not isinstance(executor, Executor):
+            raise SpecificationError(f"{executor!r} is no Executor, such as ProcessExecutor('make')")
         if not child_id or child_id[:SHORT_ID] in self._short_ids:
             raise SpecificationError(
                 f"the id {child_id!r} can't be used: ids must be unique in their first {SHORT_ID} characters"
             )
+        if any(self._children.get(other.id) is not other for other in after):
+            raise SpecificationError("a child can come only after children of the same aggregator")
         self._short_ids.add(child_id[:SHORT_ID])
         child = Child(
             id=child_id,
-            name=executor.label if name is None else name,
+            name=self._masked(executor.label if name is None else name),
             index=len(self._children),
-            metadata=metadata,
+            metadata=self._masks.metadata(metadata) if self._masks and metadata else metadata,
+            supervision=self._supervision if supervision is None else supervision,
             executor=executor,
             aggregator=self,
         )
         child._port = ChildPort(
-            child_id, self._merger, self._services.tails, lambda pid: self._on_started(child, pid)
+            child_id,
+            self._merger,
+            self._services.tails,
+            lambda pid: self._recorder.started(child, pid),
+            self._masks,
         )
+        child._port.environment = self._teardown.environment(child_id)
+        child._port.grace = self._grace
         self._children[child_id] = child
         self._merger.added()
         if self._idle.is_set():
             self._idle = trio.Event()
-        self._queue.append(child)
-        self._launch()
-        if self._sinks_gone:
-            self._stop([child])
+        self._schedule.add(child, after)
         return child
 
     async def start(
@@ -136,13 +190,17 @@ class StreamAggregator:
         id: str | None = None,  # noqa: A002 (the field's name)
         name: str | None = None,
         metadata: TaskMetadata | None = None,
+        supervision: Supervision | None = None,
+        after: Sequence[Child] = (),
     ) -> Child:
         """As `start_soon`, but return only when the child runs (or has ended already).
 
         Raises:
-            SpawnError: It could not be started; its `Completed` is in the log all the same.
+            SpawnError: It could not be started the first time; what became of it is in the log all the same.
         """
-        child = self.start_soon(executor, id=id, name=name, metadata=metadata)
+        child = self.start_soon(
+            executor, id=id, name=name, metadata=metadata, supervision=supervision, after=after
+        )
         await child._running.wait()
         if child._spawn_error is not None:
             raise child._spawn_error
@@ -161,11 +219,31 @@ class StreamAggregator:
         while self._merger.active:
             await self._idle.wait()
 
-    def as_completed(self) -> Completions:
-        """Iterate over the children in the order in which they end from now on; for ever."""
-        completions = Completions()
-        self._completions.add(completions)
-        return completions
+    def as_completed(self) -> AsyncIterator[Child]:
+        """Iterate over the children in the order in which they end, until none is active."""
+        return Completions(self)
+
+    def notices(self) -> Notices:
+        """Iterate over what a person may want to be told from now on; for ever.
+
+        Unlike in a subscription, output costs nothing here.
+        """
+        return self._recorder.notices()
+
+    def add_rule(self, rule: Rule) -> None:
+        """Have a rule act on what its children write from now on; see `axiom_trio.sansio.rules`."""
+        if self._rulebook is None:
+            from axiom_trio.engine.rulebook import Rulebook  # most runs have none
+
+            self._rulebook = Rulebook(self)
+            self._services.run_beside(self._rulebook.run)
+        self._rulebook.add(rule)
+
+    def remove_rule(self, rule: Rule) -> None:
+        """Have a rule act no more. Raises ValueError if it's not one of this run."""
+        if self._rulebook is None:
+            raise ValueError(f"there is no rule {rule.name!r}")
+        self._rulebook.remove(rule)
 
     def subscribe(
         self,
@@ -177,11 +255,11 @@ class StreamAggregator:
         """Read the events: `async with aggregator.subscribe() as events: async for event in events`.
 
         Args:
-            after: None: from the oldest event held. A cursor: from the event after
-                it. `"now"`: only what comes from here on. Replay goes over into live
-                without a gap or a duplicate.
-            lossless: True: the children wait for this reader. False: they don't;
-                when it's overtaken it gets a `Gap`.
+            after: None: from the oldest event held; with a journal that's the run's first, as
+                long as it's there. A cursor: from the event after it. `"now"`: only what comes
+                from here on. Replay goes over into live without a gap or a duplicate.
+            lossless: True: the children wait for this reader, unless a journal sets the pace. False:
+                they don't; when it's overtaken it reads on in the journal, or gets a `Gap`.
             children: Only the events of these (handles or ids); a `Gap` counts all.
         """
         wanted = None
@@ -190,96 +268,65 @@ class StreamAggregator:
         position = after if after is None else self._log.next if after == "now" else after + 1
         return Subscription(self._log, position, lossless=lossless, children=wanted)
 
+    @property
+    def screens(self) -> Screens:
+        """The screens of children that draw one: followed from the first time this is asked for."""
+        return self._services.follow_screens(self._children)
+
     def statistics(self) -> AggregatorStatistics:
         """Figures of the whole run."""
-        merger = self._merger
-        return AggregatorStatistics(
-            active=merger.active,
-            queued=len(self._queue),
-            completed=merger.completed,
-            failed=merger.failed,
-            bytes=merger.bytes,
-            lines=merger.lines,
-            interventions=merger.interventions,
-            next_cursor=self._log.next,
-            oldest_cursor=self._log.base,
-            log_lag=self._log.lag,
-            broken_lines=self._services.formatter.broken_lines if self._services.formatter else 0,
-            children=tuple(child.statistics() for child in self._children.values()),
-        )
+        return figures(self)
 
     @property
     def sink_failures(self) -> tuple[SinkFailure, ...]:
         """The sinks that have failed so far, and why."""
         return tuple(outlet.failure for outlet in self._services.outlets if outlet.failure is not None)
 
+    @property
+    def escaped(self) -> tuple[Escaped, ...]:
+        """Processes that had left their groups and are in no child's `Completed`: found only later.
+
+        Complete when the `async with` has been left.
+        """
+        return tuple(self._teardown.escaped.values())
+
+    @property
+    def guarded(self) -> bool:
+        """Whether a guardian is at work: asked for with `guardian`, and it could be started."""
+        return self._teardown.guarded
+
     # --- inside
 
     def _unique_id(self) -> str:
-        while (child_id := _random_id())[:SHORT_ID] in self._short_ids:
+        while (child_id := random_id())[:SHORT_ID] in self._short_ids:
             pass
         return child_id
 
-    def _launch(self) -> None:
-        assert self._nursery is not None
-        while self._queue and (self._jobs is None or self._launched < self._jobs):
-            child = self._queue.popleft()
-            child._launched = True
-            self._launched += 1
-            self._nursery.start_soon(supervise, child, name=child.name)
+    def _masked(self, text: str) -> str:
+        return text if self._masks is None else self._masks.text(text)
 
-    def _on_started(self, child: Child, pid: int | None) -> None:
-        now = trio.current_time()
-        child.pid = pid
-        child._port.meter.started = now
-        tty = child._executor.tty
-        if self._services.formatter is not None:
-            self._services.formatter.add(child.id, child.name, child.index, pid, tty=tty)
-        self._log.append(
-            Started(
-                cursor=self._log.next,
-                time=now + self._services.wall_offset,
-                child=child.id,
-                name=child.name,
-                index=child.index,
-                pid=pid,
-                tty=tty,
-                metadata=child.metadata,
-            )
-        )
-        self._log.publish()
-        child._running.set()
+    def _launch(self, child: Child) -> None:
+        assert self._nursery is not None
+        self._nursery.start_soon(supervise, child, name=child.name)
+        if child.supervision.ready is not None:
+            self._nursery.start_soon(self._watch_ready, child, self._log.next - 1)
+
+    async def _watch_ready(self, child: Child, launched: int) -> None:
+        assert child.supervision.ready is not None
+        with suppress(NotRunningError):
+            await child.wait_for(child.supervision.ready, after=launched)
+            self._schedule.settle(child, ready=True)
 
     def _on_completed(self, port: ChildPort, event: Completed) -> None:
         child = self._children[port.child]
         child.completed = event
-        if not event.exit.ok:
+        if not event.ok and event.reason not in ("stopped", "cancelled"):
             self._merger.failed += 1
-        if child._launched:
-            self._launched -= 1
-            if not self._closing or self._queue:
-                self._launch()
         child._done.set()
-        for completions in self._completions:
-            completions.add(child)
+        self._schedule.ended(child, event)
+        self._recorder.tell(event)
         if not self._merger.active:
             self._idle.set()
-
-    def _intervened(self, child: Child, text: str) -> Intervention:
-        if child.completed is not None:  # nothing comes after its end
-            raise NotRunningError(f"{child.name} ended while it was written to")
-        event = Intervention(
-            cursor=self._log.next,
-            time=trio.current_time() + self._services.wall_offset,
-            child=child.id,
-            count=child._port.meter.interventions + 1,
-            origin="user",
-            text=text,
-            receipt=_random_id(),
-        )
-        self._merger.intervened(child._port, event)
-        self._log.publish()
-        return event
 
     # --- stopping
 
@@ -292,26 +339,10 @@ class StreamAggregator:
         reason: Reason = "stopped",
     ) -> None:
         grace = self._grace if grace is None else grace
-        asked = []
-        for child in children:
-            if child.completed is not None or child._port.exit is not None:
-                continue
-            child._stop_reason = child._stop_reason or reason
-            if not child._launched:
-                self._queue.remove(child)
-                child._port.started()
-                child._port.finish(Exit(None), reason)
-            else:
-                asked.append(child)
-        if not asked:
-            return
-        ladder.first_rung(asked, signum, grace)
-        self._services.climb(asked, grace)
+        asked = ladder.ask(children, self._schedule, signum, grace, reason)
+        if asked:
+            self._services.climb(asked, signum, grace)
 
     def _on_sinks_gone(self) -> None:
-        self._sinks_gone = True
+        self._schedule.halted = True
         self.stop()
-
-
-def _random_id() -> str:
-    return os.urandom(16).hex()

@@ -5,8 +5,9 @@ events to the log. It writes to no file descriptor and waits for no viewer: only
 full log (a slow lossless cursor) stops it, and so the children.
 
 A child whose open line has grown beyond `LINE_HOLD` has the floor: it alone is
-served until its newline, unless it has nothing to say for 100 ms or goes on for
-128 MiB. So an over-long line comes out whole and nobody holds it in memory.
+served until its newline, unless it has nothing to say for 100 ms, lets others wait
+for 5 s in all, or goes on for 128 MiB. So an over-long line comes out whole and nobody
+holds it in memory.
 """
 
 from __future__ import annotations
@@ -16,22 +17,25 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from axiom_trio.engine.port import OpenLine
+from axiom_trio.engine.chunks import OpenLine, RestartMark
 from axiom_trio.engine.wakeup import Wakeup
 from axiom_trio.sansio import markers
-from axiom_trio.sansio.events import AllCompleted, Completed, Exit, Intervention, Output
+from axiom_trio.sansio.events import AllCompleted, Completed, Exit, Intervention, Output, Restarting
 from axiom_trio.sansio.text import LINE_HOLD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from axiom_trio.engine.port import ChildPort, Chunk
+    from axiom_trio.engine.chunks import Chunk
+    from axiom_trio.engine.port import ChildPort
+    from axiom_trio.sansio.echo import EchoFilter
     from axiom_trio.sansio.events import Kind
     from axiom_trio.sansio.log import EventLog
     from axiom_trio.sansio.text import TextFormatter
 
 ROUND: Final = 256 * 1024  # bytes taken before sinks get their turn
 FLOOR_SILENCE: Final = 0.1
+FLOOR_TOTAL: Final = 5.0  # else one that drips would freeze all others
 FLOOR_BYTES: Final = 128 * 1024 * 1024
 READ_BUDGET: Final = 1536 * 1024  # bytes of read buffers, over all children
 READ_MIN: Final = 8 * 1024
@@ -43,8 +47,17 @@ _HEAD: Final = 1024  # bytes of an open line searched for a marker
 class Merger:
     """Merges the channels of all children into the log."""
 
-    def __init__(self, log: EventLog, formatter: TextFormatter | None, wall_offset: float) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        formatter: TextFormatter | None,
+        wall_offset: float,
+        *,
+        only_blocks: bool = False,
+    ) -> None:
         self.chunk_size = READ_MAX
+        self.step_size = ROUND
+        """Bytes taken before they are published."""
         self.active = 0
         """Children that have been added and not completed."""
         self.completed = 0
@@ -54,13 +67,21 @@ class Merger:
         self.interventions = 0
         self._log = log
         self._formatter = formatter
+        self._only_blocks = only_blocks
+        self._wants_text = True
         self._wall_offset = wall_offset
         self._ready: deque[ChildPort] = deque()
         self._wakeup = Wakeup()
         self._room = Wakeup()
         self._floor: ChildPort | None = None
+        self._floor_line = OpenLine()
         self._ending = False
         self.on_completed: Callable[[ChildPort, Completed], None] = lambda _port, _event: None
+        self.on_restarting: Callable[[Restarting], None] = lambda _event: None
+        self.on_output: Callable[[str, bytes], None] | None = None
+        """Called with each block of a child; mostly nobody wants it."""
+        self.urgent: Callable[[bytes], object] | None = None
+        """Says of a read whether an open line in it is wanted at once."""
 
     # --- for the engine
 
@@ -110,6 +131,9 @@ class Merger:
 
     def _serve_round(self) -> None:
         served = 0
+        step = self.step_size
+        if self._only_blocks:
+            self._wants_text = self._log.wants_text
         while self._ready and served < ROUND and not self._log.full:
             port = self._floor
             if port is None:
@@ -130,18 +154,28 @@ class Merger:
             self._ready.append(port)
             self._merge(port, chunk)
             served += chunk.size
+            if served >= step:
+                step = served + self.step_size
+                self._log.publish()
 
     async def _await_floor(self, port: ChildPort) -> None:
+        line = self._floor_line
+        began = trio.current_time()
         with trio.move_on_after(FLOOR_SILENCE):
             while not port.ready:
                 await self._wakeup.wait()
-        if not port.ready:
+        if len(self._ready) > port.ready:  # others wait, too
+            line.waited += trio.current_time() - began
+        if not port.ready or line.waited >= FLOOR_TOTAL:
             self._floor = None
 
     def _merge(self, port: ChildPort, chunk: Chunk) -> None:
         data = chunk.data
         if not (chunk.partial or port.open_lines or (b"[" in data and markers.has_marker(data))):
             self._append(port, data, chunk.kind, chunk.time, partial=False)
+            return
+        if type(chunk) is RestartMark:
+            self._restart(port, chunk)
             return
         error = chunk.kind == "error"
         line = port.open_lines.pop(error, None) or OpenLine()
@@ -150,10 +184,17 @@ class Merger:
         if chunk.partial:
             port.open_lines[error] = line
             line.size += len(data)
-            if line.size >= LINE_HOLD:
-                self._floor = port if line.size < FLOOR_BYTES else None
+            if line.size >= LINE_HOLD and self._draws(port):
+                line.size = 1
+            elif line.size >= LINE_HOLD:
+                self._floor = port if line.size < FLOOR_BYTES and line.waited < FLOOR_TOTAL else None
+                self._floor_line = line
         elif self._floor is port:
             self._floor = None
+
+    def _draws(self, port: ChildPort) -> bool:
+        """Whether it has a screen, where there's no line to be whole."""
+        return port.at_once or (self._formatter is not None and self._formatter.is_screen(port.child))
 
     def _cut(
         self, port: ChildPort, line: OpenLine, chunk: Chunk, data: bytes
@@ -195,10 +236,12 @@ class Merger:
     def _append(self, port: ChildPort, data: bytes, kind: Kind, time: float, *, partial: bool) -> None:
         meter = port.meter
         wall_time = time + self._wall_offset
-        if self._formatter is not None:
-            text, lines = self._formatter.output(port.child, data, kind, wall_time, partial=partial)
-        else:
-            text, lines = [], data.count(b"\n")
+        formatter, made = self._formatter, None
+        if formatter is not None and not self._only_blocks:
+            made = formatter.output(port.child, data, kind, wall_time, partial=partial)
+        elif formatter is not None and self._wants_text:  # else sinks make it
+            made = formatter.block(port.child, data, kind, wall_time, partial=partial)
+        text, lines = made if made is not None else ((), len(data) - len(data.replace(b"\n", b"")))
         if not partial and not data.endswith(b"\n"):
             lines += 1  # the last line of all: the child's end closes it
         self._log.append(
@@ -214,26 +257,49 @@ class Merger:
             ),
             text,
         )
+        if self.on_output is not None:
+            self.on_output(port.child, data)
         size = len(data)
         meter.bytes += size
         meter.lines += lines
-        meter.last_output = time
+        echo = port.echo
+        if echo is None or echo.idle or kind == "error" or _speaks(echo, data, time, self._log.next - 1):
+            meter.last_output = time
         self.bytes += size
         self.lines += lines
         port.recent = data[-RECENT:] if size >= RECENT else (port.recent + data)[-RECENT:]
 
     # --- ends
 
-    def _complete(self, port: ChildPort) -> None:
-        meter = port.meter
-        now = trio.current_time()
+    def _end_lines(self, port: ChildPort, now: float) -> None:
         for line in port.open_lines.values():  # they were published open; they end here
-            meter.lines += 1
+            port.meter.lines += 1
             self.lines += 1
             self._end_line(port, line, now)
         port.open_lines.clear()
         if self._floor is port:
             self._floor = None
+
+    def _restart(self, port: ChildPort, mark: RestartMark) -> None:
+        now = trio.current_time()
+        self._end_lines(port, now)
+        event = Restarting(
+            cursor=self._log.next,
+            time=now + self._wall_offset,
+            child=port.child,
+            attempt=mark.attempt,
+            delay=mark.delay,
+            exit=mark.exit,
+            reason=mark.reason,
+        )
+        self._log.append(event, self._formatter.end_lines(port.child) if self._formatter else ())
+        self.on_restarting(event)
+        mark.merged.set()
+
+    def _complete(self, port: ChildPort) -> None:
+        meter = port.meter
+        now = trio.current_time()
+        self._end_lines(port, now)
         meter.ended = now
         ended = port.exit or Exit(None, error="it ended without saying how")
         event = Completed(
@@ -246,6 +312,8 @@ class Merger:
             bytes=meter.bytes,
             lines=meter.lines,
             interventions=meter.interventions,
+            attempts=port.attempts,
+            escaped=port.escaped,
         )
         self._log.append(event, self._formatter.end(port.child) if self._formatter else ())
         self.active -= 1
@@ -267,3 +335,11 @@ class Merger:
 
     def _share_reads(self) -> None:
         self.chunk_size = min(READ_MAX, max(READ_MIN, READ_BUDGET // max(1, self.active)))
+
+
+def _speaks(echo: EchoFilter, data: bytes, time: float, cursor: int) -> bool:
+    """Whether an event has more in it than the echo of what was typed."""
+    rest, active = echo.feed(data, time)
+    if rest != data or not active:
+        echo.keep(cursor, rest, active=active)
+    return active

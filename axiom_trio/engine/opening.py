@@ -21,13 +21,16 @@ from typing import TYPE_CHECKING
 import trio
 
 from axiom_trio.engine.aggregator import StreamAggregator
-from axiom_trio.sansio.errors import SinkError
+from axiom_trio.sansio.errors import SinkError, SpecificationError
 from axiom_trio.sansio.log import GATE, HISTORY
+from axiom_trio.sansio.supervision import Supervision
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
 
     from axiom_trio.abc import Sink
+    from axiom_trio.engine.services import Pace
+    from axiom_trio.sansio.rules import Rule
 
 
 @asynccontextmanager
@@ -35,11 +38,20 @@ async def open_aggregator(
     sinks: Sequence[Sink] = (),
     *,
     jobs: int | None = None,
+    halt: str = "never",
+    supervision: Supervision | None = None,
     grace: float = 5.0,
     stats_interval: float = 0.0,
     gate: int = GATE,
     history: int = HISTORY,
     flush_interval: float = 0.0,
+    mask: Iterable[str | bytes] = (),
+    pace: Pace | None = None,
+    allow_daemons: bool = False,
+    subreaper: bool = False,
+    guardian: bool = False,
+    watchdog: float | None = None,
+    rules: Iterable[Rule] = (),
 ) -> AsyncIterator[StreamAggregator]:
     """Open an aggregator, to be used with `async with`.
 
@@ -50,6 +62,10 @@ async def open_aggregator(
         sinks: Where the merged stream goes. Sinks of equal text format share the
             work of formatting with the first that has one.
         jobs: Run at most so many children at once; the others queue in order.
+        halt: When to stop the rest: `never`; `soon` (start no more) or `now` (also stop those that
+            run), `,` and `fail`, `success` or `done`, `=` and a number or percentage of all children,
+            such as `now,fail=1`.
+        supervision: How children are looked after that are not given a `Supervision` of their own.
         grace: Seconds between asking a child to end and killing it.
         stats_interval: Seconds between `Stats` events; 0 for none.
         gate: Bytes of the log by which the slowest lossless reader may lag before
@@ -57,21 +73,65 @@ async def open_aggregator(
         history: Bytes of the log kept for subscriptions that come late.
         flush_interval: Seconds that sinks wait for more to come together; 0: they
             write at once, and batches grow with the load by themselves.
+        mask: Secrets to show as `***`, in each event and so in each sink and subscription; see
+            `axiom_trio.sansio.masks`.
+        pace: Whom the children wait for if there is a `JournalSink`. `"journal"`, the default
+            then: for it alone; the other lossless readers get everything all the same, and read
+            what memory has let go from the journal. `"console"`: for every lossless reader.
+        allow_daemons: Keep processes that have left their child's group (with setsid) and
+            outlive it; they're named, and what they write later is lost. By default they
+            get SIGTERM, and SIGKILL half a second later.
+        subreaper: Become the parent of all processes below this one that lose their own,
+            so that none can hide, and reap them. This is a property of the whole process:
+            any child process in another session that no aggregator has started is then
+            taken for one of theirs. Without it they're found by the run's id in their
+            environments.
+        guardian: Have a small process beside this one that kills the children should
+            this one be killed.
+        watchdog: Seconds after which a function or stream of this process that never waits, and so
+            stops everything, is named by a warning of the logger `axiom_trio`, once each time.
+            None: no thread is there to notice.
+        rules: When a child does this, do that: see `Rule`, and `StreamAggregator.add_rule`.
 
     **Signals, stdin, terminal:** never touched.
 
     Raises:
         SinkError: On leaving, if a sink failed: it did not get everything. What the
             block raised comes before it.
-        SpecificationError: An argument can't be.
+        SpecificationError: An argument can't be; `subreaper` and `guardian` are for Linux only.
+        JournalError: The journal can't be used.
     """
+    if watchdog is not None and not watchdog > 0:
+        raise SpecificationError(f"a watchdog of {watchdog} s can't be: it must be more than 0, or None")
     aggregator = StreamAggregator(
-        sinks=sinks, jobs=jobs, grace=grace, gate=gate, history=history, flush_interval=flush_interval
+        sinks=sinks,
+        jobs=jobs,
+        halt=halt,
+        supervision=Supervision() if supervision is None else supervision,
+        grace=grace,
+        gate=gate,
+        history=history,
+        flush_interval=flush_interval,
+        mask=mask,
+        pace=pace,
+        allow_daemons=allow_daemons,
+        subreaper=subreaper,
+        guardian=guardian,
     )
     try:
         async with trio.open_nursery() as services:
-            await services.start(aggregator._services.run, aggregator._children.values(), stats_interval)
+            with trio.CancelScope(shield=True):  # were it cancelled here, it would wait for their end
+                await services.start(aggregator._services.run, aggregator._children.values(), stats_interval)
             try:
+                aggregator._teardown.open()
+                if aggregator._teardown.adopts:
+                    aggregator._services.run_beside(aggregator._teardown.reap)
+                if watchdog is not None:
+                    from axiom_trio.engine.watchdog import Watchdog  # most runs have none
+
+                    aggregator._services.run_beside(Watchdog(watchdog).run)
+                for rule in rules:
+                    aggregator.add_rule(rule)
                 async with trio.open_nursery() as nursery:
                     aggregator._nursery = nursery
                     try:
@@ -85,7 +145,14 @@ async def open_aggregator(
                     finally:
                         aggregator._closing = True
             finally:
-                aggregator._merger.end()
+                try:
+                    await aggregator._teardown.finish()
+                    if aggregator._rulebook is not None:  # what rules do at a child's end
+                        with trio.move_on_after(grace, shield=True):
+                            await aggregator._rulebook.finish()
+                    await aggregator._services.finish_screens()
+                finally:
+                    aggregator._merger.end()
             try:
                 await aggregator._services.served.wait()
             except BaseException:

@@ -13,14 +13,16 @@ from axiom_trio.executors.process import ProcessExecutor
 from axiom_trio.executors.pty import PtyExecutor
 from axiom_trio.sansio.errors import SpecificationError
 from axiom_trio.sansio.names import unique
+from axiom_trio.sansio.success import check_success, default_success, is_success
 from axiom_trio.sinks.console import ConsoleSink
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from axiom_trio.abc import Sink
     from axiom_trio.engine.child import Child
     from axiom_trio.sansio.events import Exit, Reason
+    from axiom_trio.sansio.supervision import Supervision
 
 
 @final
@@ -37,6 +39,7 @@ class ChildResult:
     """Its last lines, at most 20."""
     bytes: int
     lines: int
+    attempts: int
 
 
 @final
@@ -45,11 +48,8 @@ class RunResult:
     """What became of all children: by name, or in order by iterating."""
 
     children: tuple[ChildResult, ...]
-
-    @property
-    def ok(self) -> bool:
-        """Whether every child succeeded."""
-        return all(child.exit.ok for child in self.children)
+    ok: bool
+    """Whether those succeeded that had to."""
 
     def __getitem__(self, name: str) -> ChildResult:
         for child in self.children:
@@ -69,6 +69,9 @@ async def run(
     *,
     sinks: Sequence[Sink] | None = None,
     jobs: int | None = None,
+    halt: str = "never",
+    success: str | None = None,
+    supervision: Supervision | None = None,
     pty: bool = False,
     grace: float = 5.0,
 ) -> RunResult:
@@ -84,6 +87,11 @@ async def run(
             too, else a name is the command's first word, made unique.
         sinks: Where the merged stream goes; default: the console.
         jobs: Run at most so many at once.
+        halt: When to stop the rest, such as `soon,fail=1`; see `open_aggregator`.
+        success: Who has to succeed: `all`, `any`, the `first` or the `last` to end, or one by its
+            name. Unless named, those that were stopped don't count. Default: `any` if `halt`
+            waits for success, else `all`.
+        supervision: How children are looked after: restarts, time limits.
         pty: Run commands on PTYs instead of pipes.
         grace: Seconds between asking a child to end and killing it, when this is cancelled.
 
@@ -97,14 +105,30 @@ async def run(
     given = commands.values() if isinstance(commands, Mapping) else commands
     executors = [item if isinstance(item, Executor) else make(item) for item in given]
     names = list(commands) if isinstance(commands, Mapping) else unique([e.label for e in executors])
+    success = default_success(halt) if success is None else success
+    try:
+        check_success(success, names)
+    except ValueError as error:
+        raise SpecificationError(str(error)) from None
     async with open_aggregator(
-        [ConsoleSink()] if sinks is None else sinks, jobs=jobs, grace=grace
+        [ConsoleSink()] if sinks is None else sinks,
+        jobs=jobs,
+        halt=halt,
+        supervision=supervision,
+        grace=grace,
     ) as aggregator:
         children = [
             aggregator.start_soon(executor, name=name)
             for executor, name in zip(executors, names, strict=True)
         ]
-    return RunResult(tuple(_result(child) for child in children))
+    return RunResult(tuple(_result(child) for child in children), succeeded(children, success))
+
+
+def succeeded(children: Iterable[Child], success: str) -> bool:
+    """Whether children that have ended make a success; see `run`."""
+    ended = [(child.completed, child.name) for child in children if child.completed is not None]
+    ended.sort(key=lambda item: item[0].cursor)
+    return is_success(success, [(name, done.ok, done.reason != "stopped") for done, name in ended])
 
 
 def _result(child: Child) -> ChildResult:
@@ -118,4 +142,5 @@ def _result(child: Child) -> ChildResult:
         bytes=completed.bytes,
         lines=completed.lines,
         tail=child.tail(20),
+        attempts=completed.attempts,
     )

@@ -7,25 +7,34 @@ all is written.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import trio
 
+from axiom_trio.abc import Sink
 from axiom_trio.engine import ladder
 from axiom_trio.engine.merger import Merger
 from axiom_trio.engine.outlet import Outlet, lose_patience
 from axiom_trio.engine.tails import TailClock
+from axiom_trio.sansio.errors import SpecificationError
 from axiom_trio.sansio.events import Stats
 from axiom_trio.sansio.log import EventLog
 from axiom_trio.sansio.text import TextFormatter
+from axiom_trio.sinks.descriptor import DescriptorSink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
-    from axiom_trio.abc import Sink
     from axiom_trio.engine.child import Child
+    from axiom_trio.engine.patrol import Patrol
+    from axiom_trio.engine.screens import Screens
+    from axiom_trio.sansio.cursor import Archive
+
+Pace: TypeAlias = Literal["console", "journal"]
 
 _LEAST_PATIENCE = 1.0
+_LED_STEP = 128 * 1024  # what a journal writes at once: less costs calls, more has left the cache
+_LAST_ROWS = 2.0
 
 
 class Services:
@@ -36,7 +45,10 @@ class Services:
         gate: See `EventLog`.
         history: See `EventLog`.
         flush_interval: Seconds that sinks let more come together.
+        pace: Who holds the children up when slow: the journal alone, or all lossless sinks (`console`);
+            None: the journal if there is one.
         on_sinks_gone: Called when a reader has left or the last lossless sink is lost.
+        patrol: Looks after the children's time.
     """
 
     def __init__(
@@ -46,22 +58,48 @@ class Services:
         gate: int,
         history: int,
         flush_interval: float,
+        pace: Pace | None,
         on_sinks_gone: Callable[[], None],
+        patrol: Patrol,
     ) -> None:
-        self.log = EventLog(gate=gate, history=history)
+        archives: dict[Sink, Archive] = {}
+        try:
+            for sink in sinks:
+                if (archive := sink.lead()) is not None:
+                    archives[sink] = archive
+            _check(len(archives), pace)
+        except BaseException:
+            for archive in archives.values():
+                archive.close()
+            raise
+        self._archive = next(iter(archives.values()), None)
+        follow = self._archive is not None and pace != "console"
+        self.log = EventLog(gate=gate, history=history, archive=self._archive, follow=follow)
         self.wall_offset = time.time() - trio.current_time()
         """What to add to trio's clock for seconds since the epoch."""
         text_format = next((sink.text for sink in sinks if sink.text is not None), None)
         self.formatter = None if text_format is None else TextFormatter(text_format)
-        self.merger = Merger(self.log, self.formatter, self.wall_offset)
+        # Who follows a journal is at a place of its own, with other lines open: only blocks are made for all.
+        self.merger = Merger(self.log, self.formatter, self.wall_offset, only_blocks=follow)
+        if self._archive is not None:
+            self.merger.step_size = _LED_STEP
         self.tails = TailClock()
+        self.patrol = patrol
         self.outlets = [
-            Outlet(sink, self.log, shares_text=sink.text == text_format, flush_interval=flush_interval)
+            Outlet(
+                sink,
+                self.log,
+                shares_text=sink.text == text_format,
+                follows=follow and sink not in archives,
+                flush_interval=flush_interval,
+                leader=sink in archives,
+            )
             for sink in sinks
         ]
         self.served = trio.Event()
         """Set when all is written."""
         self._on_sinks_gone = on_sinks_gone
+        self._screens: Screens | None = None
         self._helpers: trio.Nursery | None = None
         self._patience: float | None = None
 
@@ -76,6 +114,7 @@ class Services:
             async with trio.open_nursery() as helpers:
                 self._helpers = helpers
                 helpers.start_soon(self.tails.run)
+                helpers.start_soon(self.patrol.run)
                 if stats_interval > 0:
                     helpers.start_soon(self._report_stats, children, stats_interval)
                 async with trio.open_nursery() as nursery:
@@ -88,13 +127,43 @@ class Services:
                         self.log.close()
                         for child in children:
                             child._port.abandon()
+                if self._archive is not None:
+                    self._archive.close()
                 self.served.set()
                 helpers.cancel_scope.cancel(reason="all is written")
 
-    def climb(self, children: Sequence[Child], grace: float) -> None:
+    def follow_screens(self, children: Mapping[str, Child]) -> Screens:
+        """Follow the screens of children from now on."""
+        if self._screens is None:
+            from axiom_trio.engine.screens import Screens  # most runs show none
+
+            self._screens = Screens(children, self.merger, self.run_beside, self._formatter_of)
+        return self._screens
+
+    def _formatter_of(self, sink: Sink) -> TextFormatter | None:
+        outlet = next((outlet for outlet in self.outlets if outlet.sink is sink), None)
+        return None if outlet is None or sink.text is None else outlet.formatter or self.formatter
+
+    async def finish_screens(self) -> None:
+        """Let screens say what they still have to say, while there's a sink to say it to."""
+        if self._screens is not None:
+            with trio.move_on_after(_LAST_ROWS, shield=True):
+                await self._screens.finish()
+
+    @property
+    def broken_lines(self) -> int:
+        """Over-long lines that were broken: in the text that sinks share, else where it was most."""
+        shared = 0 if self.formatter is None else self.formatter.broken_lines
+        return max([shared, *(outlet.broken_lines for outlet in self.outlets)])
+
+    def climb(self, children: Sequence[Child], signum: int, grace: float) -> None:
         """Take the next rungs of the stop ladder with children that were asked to end."""
+        self.run_beside(ladder.climb, children, signum, grace)
+
+    def run_beside(self, function: Callable[..., Awaitable[object]], *arguments: object) -> None:
+        """Run something until all is written; then it's cancelled."""
         assert self._helpers is not None
-        self._helpers.start_soon(ladder.climb, children, grace)
+        self._helpers.start_soon(function, *arguments)
 
     def lose_patience(self, grace: float) -> None:
         """The run has been told to end: from now on, readers that take nothing are given up."""
@@ -111,7 +180,8 @@ class Services:
         if failure is None:
             return
         lossless_left = any(o.sink.lossless and o.failure is None for o in self.outlets)
-        if isinstance(failure.error, BrokenPipeError) or (outlet.sink.lossless and not lossless_left):
+        reader_left = isinstance(failure.error, BrokenPipeError) and isinstance(outlet.sink, DescriptorSink)
+        if reader_left or (outlet.sink.lossless and not lossless_left):
             self._on_sinks_gone()
 
     async def _report_stats(self, children: Iterable[Child], interval: float) -> None:
@@ -138,3 +208,20 @@ class Services:
                 )
             )
             self.log.publish()
+
+
+def _check(journals: int, pace: Pace | None) -> None:
+    if journals > 1:
+        raise SpecificationError("there can be only one journal")
+    if pace == "journal" and not journals:
+        raise SpecificationError("the pace can only be a journal's if there is one")
+
+
+def check_arguments(sinks: object, *, gate: int, history: int, grace: float, flush_interval: float) -> None:
+    """Raise a SpecificationError if one can't be."""
+    if gate < 1 or history < 0:
+        raise SpecificationError(f"a gate of {gate} and a history of {history} bytes can't be")
+    if not (grace >= 0 and flush_interval >= 0):
+        raise SpecificationError(f"a grace of {grace} and a flush_interval of {flush_interval} can't be")
+    if not isinstance(sinks, list | tuple) or not all(isinstance(sink, Sink) for sink in sinks):
+        raise SpecificationError("sinks must be a list of sinks, such as [ConsoleSink()]")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, final
 import attrs
 
 if TYPE_CHECKING:
+    from axiom_trio.engine.aggregator import StreamAggregator
     from axiom_trio.sansio.events import ChildStatistics
 
 
@@ -33,7 +34,29 @@ class AggregatorStatistics:
     """The oldest event still held."""
     log_lag: int
     """Bytes by which the slowest lossless reader lags."""
+    log_full: bool
+    """Whether the children wait for that reader."""
     broken_lines: int
     """Over-long lines that were broken in the text form."""
     children: tuple[ChildStatistics, ...]
     """All children, in order of being given."""
+
+
+def figures(aggregator: StreamAggregator) -> AggregatorStatistics:
+    """The figures of an aggregator, as of now."""
+    merger, log = aggregator._merger, aggregator._log
+    return AggregatorStatistics(
+        active=merger.active,
+        queued=aggregator._schedule.waiting,
+        completed=merger.completed,
+        failed=merger.failed,
+        bytes=merger.bytes,
+        lines=merger.lines,
+        interventions=merger.interventions,
+        next_cursor=log.next,
+        oldest_cursor=log.oldest,
+        log_lag=log.lag,
+        log_full=log.full,
+        broken_lines=aggregator._services.broken_lines,
+        children=tuple(child.statistics() for child in aggregator.children),
+    )

@@ -10,7 +10,7 @@ from axiom_trio.engine.wakeup import Wakeup
 from axiom_trio.sansio.events import AllCompleted, Gap, Stats
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Self
 
     from axiom_trio.sansio.cursor import Batch, Cursor
@@ -18,19 +18,23 @@ if TYPE_CHECKING:
     from axiom_trio.sansio.log import EventLog
 
 
-async def next_batch(cursor: Cursor, log: EventLog, wakeup: Wakeup) -> Batch | None:
-    """Wait for something to read; None when the log has closed and all was read.
+async def next_batch(
+    cursor: Cursor, log: EventLog, wakeup: Wakeup, wake: Callable[[], None] | None = None
+) -> Batch | None:
+    """Wait for something to read; None when the log has closed and all was read, or the cursor was closed.
 
-    Does not move the cursor. A checkpoint unless something is there already.
+    Does not move the cursor. A checkpoint unless something is there already. `wake` is called
+    instead of `wakeup.set`; it may read and move, and say nothing.
     """
-    while True:
+    while not cursor.closed:
         batch = cursor.peek()
         if batch.events:
             return batch
         if log.closed and cursor.position >= log.next:
-            return None
-        cursor.wake = wakeup.set
+            break
+        cursor.wake = wakeup.set if wake is None else wake
         await wakeup.wait()
+    return None
 
 
 @final
@@ -38,7 +42,9 @@ class Subscription:
     """An async iterable of events; made by `StreamAggregator.subscribe`, to be used with `async with`.
 
     A lossless subscription gates: while it isn't read, the children stop, as they
-    would on a trio channel. Iteration ends when the aggregator has.
+    would on a trio channel. With a journal that sets the pace it doesn't, and reads on
+    from disk. Iteration ends when the aggregator has; in its own block, which it waits for,
+    leave the loop at a `Completed` or `AllCompleted`.
     """
 
     def __init__(
@@ -54,7 +60,8 @@ class Subscription:
         self._batch: Batch | None = None
 
     async def __aenter__(self) -> Self:
-        self._cursor = self._log.cursor(self._position, lossless=self._lossless)
+        position = self._log.oldest if self._position is None else self._position
+        self._cursor = self._log.cursor(position, lossless=self._lossless)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -68,7 +75,7 @@ class Subscription:
 
         Raises:
             StopAsyncIteration: The aggregator has ended and all was read.
-            trio.ClosedResourceError: The subscription is not open.
+            trio.ClosedResourceError: The subscription is not open, or was closed meanwhile.
         """
         cursor = self._cursor
         if cursor is None:
@@ -82,6 +89,8 @@ class Subscription:
                 self._batch = None
             await trio.lowlevel.checkpoint()
             self._batch = await next_batch(cursor, self._log, self._wakeup)
+            if cursor.closed:
+                raise trio.ClosedResourceError("the subscription was closed")
             if self._batch is None:
                 raise StopAsyncIteration
             self._events = iter(self._batch.events)

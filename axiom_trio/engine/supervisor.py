@@ -1,6 +1,6 @@
-"""The supervision of one child: run its executor, and turn whatever happens into how it ended.
+"""The supervision of one child: its attempts, and how whatever happens becomes data.
 
-The one place where a child's exceptions become data.
+The one place where a child's exceptions become how it ended.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from axiom_trio.sansio.errors import SpawnError
+from axiom_trio.sansio.errors import SpawnError, sentence
 from axiom_trio.sansio.events import Exit
+from axiom_trio.sansio.supervision import Restarts
 
 if TYPE_CHECKING:
     from axiom_trio.engine.child import Child
@@ -18,19 +19,67 @@ if TYPE_CHECKING:
 
 
 async def supervise(child: Child) -> None:
-    """Run a child to its end; its channel is closed when this returns."""
+    """Run a child to its end, again if it's to be; its channel is closed when this returns."""
     port = child._port
+    restarts = Restarts(child.supervision)
+    attempts = 0
+    ended = Exit(None)
+    reason: Reason = "cancelled"
+    if child._stop_reason is not None:  # stopped before it began
+        port.end_attempt(ended)
+        port.finish(ended, child._stop_reason, 0)
+        return
+    try:
+        while True:
+            attempts += 1
+            port.attempts = attempts
+            ended, reason = await _attempt(child)
+            ended = port.masked(ended)
+            port.end_attempt(ended)
+            delay = _delay(child, restarts, ended, reason)
+            if delay is None:
+                break
+            await _pause(child, ended, reason, attempts + 1, delay)
+            if child._stop_reason is not None:
+                reason = child._stop_reason
+                break
+            child._renew()
+    finally:  # even if it raised what is no Exception: nobody may wait for it for ever
+        if port.meter.attempt is not None:
+            port.end_attempt(ended)
+        port.finish(ended, reason, attempts)
+
+
+def _delay(child: Child, restarts: Restarts, ended: Exit, reason: Reason) -> float | None:
+    """Seconds until it's started again, or None."""
+    if child._again and not child._aggregator._schedule.halted:
+        return 0.0
+    return restarts.next_delay(trio.current_time()) if child._may_restart(ended, reason) else None
+
+
+async def _pause(child: Child, ended: Exit, reason: Reason, attempt: int, delay: float) -> None:
+    child._renew()
+    child._pausing = True
+    child._hurry = trio.Event()  # there from the beginning: a full log may hold the mark up for long
+    with child._scope:
+        await child._port.restart(ended, reason, attempt, delay).wait()
+        with trio.move_on_after(delay):
+            await child._hurry.wait()
+    child._pausing = False
+
+
+async def _attempt(child: Child) -> tuple[Exit, Reason]:
     ended = Exit(None)
     reason: Reason = "cancelled"
     try:
         # Shielded: a cancelled program first asks its children to end, and reads what they still say.
         # Exceptions are caught outside, where no Cancelled is among them any more.
         with child._scope:
-            if child._stop_reason is not None:  # stopped before it began
-                child._scope.cancel(reason="stopped")
-                await trio.lowlevel.checkpoint()
-            ended = await child._executor.run(port)
-            reason = child._exit_from(ended)
+            ended = _checked(child, await child._executor.run(child._port))
+            await child._aggregator._teardown.settle(child)
+            reason = "signal" if ended.signal is not None else "exit"
+            if child._stop_reason is not None and not child._ended_first:
+                reason = child._stop_reason
         if child._scope.cancelled_caught:
             reason = child._stop_reason or "cancelled"
     except SpawnError as error:
@@ -38,19 +87,12 @@ async def supervise(child: Child) -> None:
         reason = "error"
         child._spawn_error = error
     except Exception as error:  # noqa: BLE001 (whatever a child raises is its own failure)
-        ended = Exit(1, error=_sentence(error))
+        ended = Exit(1, error=sentence(error))
         reason = "error"
-    finally:
-        last_words = b""
-        if ended.error is not None:
-            last_words = b"[ERROR] " + ended.error.encode("utf-8", "replace") + b"\n"
-        if port.meter.started is None:
-            port.started()
-        port.finish(ended, reason, last_words)
+    return ended, reason
 
 
-def _sentence(error: BaseException) -> str:
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    text = str(error)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+def _checked(child: Child, ended: object) -> Exit:
+    if not isinstance(ended, Exit):
+        raise TypeError(f"{type(child._executor).__name__}.run returned {ended!r}: it must return an Exit")
+    return ended

@@ -13,7 +13,8 @@ import trio
 from axiom_trio.engine.wakeup import Wakeup
 
 if TYPE_CHECKING:
-    from axiom_trio.engine.port import ChildPort, Splitter
+    from axiom_trio.engine.chunks import Splitter
+    from axiom_trio.engine.port import ChildPort
 
 SILENCE: Final = 0.05
 """Seconds."""

@@ -135,6 +135,11 @@ class Actor(Executor):
         finally:
             self.running = False
 
+    @property
+    def writable(self) -> bool:
+        """See `Executor.writable`."""
+        return self._takes_input
+
     async def write(self, data: bytes) -> None:
         """See `Executor.write`."""
         if not self._takes_input:
