@@ -1,0 +1,194 @@
+"""The task that keeps the footer up to date: at most ten times a second, less often where that is dear."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final, final
+
+import trio
+
+from axiom_trio.sansio.progress import ProgressTracker, Rate, row_text
+from axiom_trio.sansio.rows import COLORS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from axiom_trio.engine.aggregator import StreamAggregator
+    from axiom_trio.engine.child import Child
+    from axiom_trio.engine.screens import Screens
+    from axiom_trio.sansio.events import ChildStatistics
+    from axiom_trio.terminal.footer import ChildRow, Footer
+    from axiom_trio.terminal.sink import TerminalSink
+
+LEAST_ROWS: Final = 8
+"""A terminal with fewer has no footer."""
+FIRST: Final = 0.3
+"""Seconds before it's shown: a short run has none."""
+INTERVAL: Final = 0.1
+_SHARE: Final = 20  # drawing takes at most this part of the time
+_SILENT: Final = 30.0
+_OWN_REASONS: Final = ("timeout", "idle", "skipped")
+_PART: Final = 3  # the footer takes at most a third of the rows
+
+
+def can_have_footer(environ: Mapping[str, str]) -> bool:
+    """Whether the terminal understands what a footer needs."""
+    return environ.get("TERM", "") not in ("", "dumb", "unknown")
+
+
+def rows_for_children(rows: int, *, typing: bool) -> int:
+    """How many rows of the footer of a terminal with so many rows are for children."""
+    return rows // _PART - 1 - typing
+
+
+@final
+class View:
+    """Draws the footer of a run.
+
+    Args:
+        sink: The terminal's.
+        aggregator: What runs.
+        color: Whether in colour.
+        labels: What children are called, by their names, where that differs.
+        journal: Whether the children go on while the view is paused.
+        at_once: Whether it is shown however short the run.
+        screens: What follows full-screen children, once anything does.
+    """
+
+    def __init__(
+        self,
+        sink: TerminalSink,
+        aggregator: StreamAggregator,
+        *,
+        color: bool,
+        labels: Mapping[str, str] | None = None,
+        journal: bool = False,
+        at_once: bool = False,
+        screens: Callable[[], Screens | None] = lambda: None,
+    ) -> None:
+        self._sink = sink
+        self._aggregator = aggregator
+        self._color = color
+        self._screens = screens
+        self._first = 0.0 if at_once else FIRST
+        self._labels = labels or {}
+        self._journal = journal
+        self._footer: Footer | None = None
+        self._trackers: dict[str, ProgressTracker] = {}
+        self._rates: dict[str, Rate] = {}
+        self._bytes = Rate()
+
+    async def run(self) -> None:
+        """Draw until cancelled.
+
+        Raises:
+            OSError: The terminal can't be written.
+        """
+        await trio.sleep(self._first)
+        self._footer = (await trio.to_thread.run_sync(_load, abandon_on_cancel=True))(color=self._color)
+        while True:
+            began, work = trio.current_time(), time.thread_time()
+            rows = self._rows() if self._may_draw() else []
+            work = time.thread_time() - work
+            await self._sink.draw(rows)
+            pause = max(INTERVAL, work * _SHARE)
+            with trio.move_on_at(began + pause):
+                await self._sink.wait_redraw()
+                await trio.sleep_until(began + INTERVAL)
+
+    def _may_draw(self) -> bool:
+        """Whether there is room, and the terminal is ours: a job in the background leaves it alone."""
+        return self._sink.size[0] >= LEAST_ROWS and self._sink.in_foreground
+
+    def _rows(self) -> list[bytes]:
+        """What there is to show now."""
+        from axiom_trio.terminal.footer import Totals, choose
+
+        assert self._footer is not None
+        sink, aggregator = self._sink, self._aggregator
+        rows, columns = sink.size
+        now = trio.current_time()
+        children = aggregator.children
+        states = [_state(child) for child in children]
+        marked = next((n for n, child in enumerate(children) if child.id == sink.chosen), None)
+        room = rows_for_children(rows, typing=sink.input_line is not None)
+        shown, hidden = choose(states, room, marked)
+        counts: dict[str, int] = {}
+        for state in states:
+            counts[state] = counts.get(state, 0) + 1
+        figures = aggregator.statistics()
+        totals = Totals(
+            children=len(children),
+            states=counts,
+            lines=figures.lines,
+            rate=self._bytes.feed(figures.bytes, now),
+            interventions=figures.interventions,
+            seconds=now - aggregator.opened_at,
+            paused=self._paused(log_full=figures.log_full) if sink.paused else "",
+        )
+        table = [self._row(children[n], states[n], figures.children[n], now) for n in shown]
+        return self._footer.rows(totals, table, hidden, columns=columns, input_line=sink.input_line)
+
+    def _paused(self, *, log_full: bool) -> str:
+        if self._journal:
+            return "paused, the children go on"
+        return "paused, the log is full: the children wait" if log_full else "paused"
+
+    def _row(self, child: Child, state: str, figures: ChildStatistics, now: float) -> ChildRow:
+        from axiom_trio.terminal.footer import ChildRow
+
+        rate = self._rates.get(child.id)
+        if rate is None:
+            rate = self._rates[child.id] = Rate()
+            rate.feed(0, now - figures.uptime)
+        completed = child.completed
+        screens = self._screens()
+        full_screen = completed is None and screens is not None and screens.of(child) is not None
+        detail = ""
+        if completed is not None and state == "failed":
+            detail = completed.reason if completed.reason in _OWN_REASONS else str(completed.exit)
+        elif full_screen:
+            detail = f"▣ {state}"
+        elif state == "running" and figures.idle >= _SILENT:
+            state = "silent"
+        started = state not in ("queued", "starting")
+        return ChildRow(
+            name=self._labels.get(child.name, child.name),
+            color=COLORS[child.index % len(COLORS)],
+            state=state,
+            lines=figures.lines,
+            rate=rate.feed(figures.lines, now),
+            fraction=None if completed is not None or full_screen else self._fraction(child, now),
+            seconds=figures.uptime if completed is not None else figures.idle if started else None,
+            interventions=figures.interventions,
+            detail=detail,
+            chosen=child.id == self._sink.chosen,
+            text="" if completed is not None or full_screen else row_text(child.open_row()),
+        )
+
+    def _fraction(self, child: Child, now: float) -> float | None:
+        tracker = self._trackers.get(child.id)
+        if tracker is None:
+            tracker = self._trackers[child.id] = ProgressTracker()
+        if row := child.open_row():
+            tracker.look(row, now, is_open=True)
+        else:
+            for line in child.tail(1):
+                tracker.look(line, now, is_open=False)
+        return tracker.fraction(now)
+
+
+def _state(child: Child) -> str:
+    completed = child.completed
+    if completed is None:
+        return child.state
+    if completed.reason in ("stopped", "cancelled"):
+        return "stopped"
+    return "done" if completed.ok else "failed"
+
+
+def _load() -> type[Footer]:
+    """Rich takes a while to import."""
+    from axiom_trio.terminal.footer import Footer
+
+    return Footer
