@@ -1,0 +1,110 @@
+"""What the sessions of a run share: how it stands, and its events as each viewer wants them."""
+
+from __future__ import annotations
+
+import base64
+import time
+from typing import TYPE_CHECKING, Any, final
+
+from axiom_trio.sansio.events import Output, Started, Stats
+from axiom_trio.sansio.wire import WireEncoder, metadata_fields, to_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from axiom_trio.engine.aggregator import StreamAggregator
+    from axiom_trio.engine.child import Child
+
+
+@final
+class Host:
+    """What all sessions of a run share.
+
+    Args:
+        aggregator: The run.
+        about: What `hello` says besides.
+        add: Gives the run another child; None: it takes none.
+        again: Starts a child that has ended again, as a new one.
+    """
+
+    def __init__(
+        self,
+        aggregator: StreamAggregator,
+        about: dict[str, Any],
+        *,
+        add: Callable[[dict[str, Any]], Child] | None = None,
+        again: Callable[[Child], Child] | None = None,
+    ) -> None:
+        self.aggregator = aggregator
+        self.about = about
+        self.add = add
+        self.again = again
+
+    def child(self, child: Child) -> dict[str, Any]:
+        """A CHILD of the wire form."""
+        figures, ended = child.statistics(), child.completed
+        return {
+            "taskId": child.id,
+            "shortId": child.short_id,
+            "name": child.name,
+            "index": child.index,
+            "pid": child.pid,
+            "tty": child.tty,
+            "state": child.state,
+            "metadata": metadata_fields(child.metadata),
+            "exitCode": None if ended is None else ended.exit.code,
+            "signal": None if ended is None else ended.exit.signal,
+            "error": None if ended is None else ended.exit.error,
+            "reason": None if ended is None else ended.reason,
+            "duration": None if ended is None else round(ended.duration * 1000),
+            "startedAt": round((time.time() - figures.uptime) * 1000),
+            "restarts": max(0, child._port.attempts - 1),
+            "bytes": figures.bytes,
+            "lines": figures.lines,
+            "interventions": figures.interventions,
+            "uptime": round(figures.uptime * 1000),
+            "idle": round(figures.idle * 1000),
+        }
+
+    def status(self) -> dict[str, Any]:
+        """How the run stands."""
+        figures = self.aggregator.statistics()
+        return {
+            "children": [self.child(child) for child in self.aggregator.children],
+            "statistics": {
+                "activeCount": figures.active,
+                "totalBytes": figures.bytes,
+                "totalLines": figures.lines,
+                "totalInterventions": figures.interventions,
+            },
+            "journal": self.aggregator._log.archive is not None,
+            "cursor": figures.next_cursor - 1,
+            "oldestCursor": figures.oldest_cursor,
+        }
+
+
+@final
+class Encoder:
+    """Encodes what one viewer wants."""
+
+    def __init__(self, aggregator: StreamAggregator, asked: dict[str, Any]) -> None:
+        self._wire = WireEncoder()
+        for child in aggregator.children:
+            self._wire.know(child.id, child.name, tty=child.tty)
+        tasks = asked.get("tasks")
+        self._tasks = None if tasks is None else frozenset(tasks)
+        self._exact = bool(asked.get("exact"))
+
+    def encode(self, event: Any) -> bytes:
+        """A line of the wire form; nothing if it is not wanted."""
+        if isinstance(event, Stats):
+            return b""  # each viewer has its own
+        if self._tasks is not None and getattr(event, "child", None) not in (*self._tasks, None):
+            if type(event) is Started:
+                self._wire.know(event.child, event.name, tty=event.tty)
+            return b""
+        if not (self._exact and type(event) is Output):
+            return self._wire.encode(event)
+        message: dict[str, Any] = self._wire.to_object(event)
+        message["data"]["raw"] = base64.b64encode(event.data).decode()
+        return to_line(message)

@@ -1,0 +1,322 @@
+"""One connection's life: hello, requests and their answers, and the events it has subscribed to."""
+
+from __future__ import annotations
+
+import base64
+import time
+from typing import TYPE_CHECKING, Any, Final, Protocol, final
+
+import msgspec
+import trio
+
+from axiom_trio.engine.subscription import next_batch
+from axiom_trio.engine.wakeup import Wakeup
+from axiom_trio.sansio.errors import AxiomError, NotRunningError
+from axiom_trio.sansio.events import Gap
+from axiom_trio.sansio.wire import PROTOCOL_VERSION, to_line
+from axiom_trio.server.host import Encoder
+from axiom_trio.server.remote import RequestError, find_child
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from axiom_trio.engine.child import Child
+    from axiom_trio.sansio.events import Receipt
+    from axiom_trio.server.host import Host
+
+_AT_ONCE: Final = 32
+_LIVE: Final = 0.01  # seconds
+_SILENT: Final = 2.0  # seconds after which a child counts as idle
+_HISTORY: Final = 1024 * 1024
+_MOST_WRITTEN: Final = 64 * 1024
+
+
+class Connection(Protocol):
+    """Messages of whole JSON lines, both ways."""
+
+    async def send(self, text: bytes) -> None:
+        """Send lines. Raises trio.BrokenResourceError."""
+
+    async def receive(self) -> bytes | None:
+        """The next message; None at the end."""
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """End it; what was sent arrives."""
+
+
+@final
+class Session:
+    """Serves one connection.
+
+    Args:
+        connection: Which.
+        host: The run.
+        rights: `view`, `control`.
+    """
+
+    def __init__(self, connection: Connection, host: Host, rights: Sequence[str]) -> None:
+        self._connection = connection
+        self._host = host
+        self._aggregator = host.aggregator
+        self._rights = rights
+        self._unanswered = 0
+        self._feed: trio.CancelScope | None = None
+        self._sizes: dict[Child, tuple[int, int]] = {}  # what they were before we have changed them
+
+    async def run(self) -> None:
+        """Serve until it ends, or the run does."""
+        status = self._host.status()
+        about = {
+            "protocol": PROTOCOL_VERSION,
+            "runId": self._aggregator.run_id,
+            "shortId": self._aggregator.run_id[:8],
+            "rights": [*self._rights],
+            **self._host.about,
+            **status,
+        }
+        try:
+            await self._send("hello", about, cursor=status["cursor"])
+            async with trio.open_nursery() as nursery:
+                while (data := await self._connection.receive()) is not None:
+                    for line in data.splitlines():
+                        self._take(line, nursery)
+                nursery.cancel_scope.cancel(reason="it has gone")
+        except* (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass
+        finally:
+            for child, size in self._sizes.items():
+                child.resize(*size)
+            with trio.CancelScope(shield=True), trio.move_on_after(1):
+                await self._connection.close(1000, "")
+
+    async def _send(self, kind: str, data: object, **more: object) -> None:
+        await self._connection.send(to_line({"type": kind, **more, "data": data}))
+
+    def _take(self, line: bytes, nursery: trio.Nursery) -> None:
+        try:
+            message = msgspec.json.decode(line)
+            kind, data = message["type"], message.get("data") or {}
+            id_ = data.get("id")
+        except (msgspec.DecodeError, LookupError, AttributeError, TypeError):
+            nursery.start_soon(self._error, None, "bad-message", 'it is no {"type": …, "data": {…}}')
+            return
+        if kind == "subscribe":
+            if self._feed is not None:
+                self._feed.cancel(reason="it subscribed anew")
+            self._feed = trio.CancelScope()
+            nursery.start_soon(self._follow, data, self._feed, nursery)
+        elif self._unanswered >= _AT_ONCE:
+            nursery.start_soon(self._error, id_, "busy", "there are 32 requests without an answer")
+        else:
+            self._unanswered += 1
+            nursery.start_soon(self._answer, kind, data, id_)
+
+    async def _error(self, id_: object, code: str, message: str) -> None:
+        await self._send("error", {"id": id_, "code": code, "message": message})
+
+    async def _answer(self, kind: str, data: dict[str, Any], id_: object) -> None:
+        try:
+            reply = await self._act(kind)(self, data)
+        except RequestError as refused:
+            await self._error(id_, refused.code, str(refused))
+        except NotRunningError as error:
+            await self._error(id_, "ended", str(error))
+        except (AxiomError, RuntimeError) as error:
+            await self._error(id_, "refused", str(error))
+        except (LookupError, TypeError, ValueError) as error:
+            await self._error(id_, "bad-message", f"{kind}: {error}")
+        else:
+            await self._send("reply", {"id": id_, **reply})
+        finally:
+            self._unanswered -= 1
+
+    def _act(self, kind: str) -> Callable[[Session, dict[str, Any]], Awaitable[dict[str, Any]]]:
+        """What does it. Raises RequestError."""
+        act = _REQUESTS.get(kind)
+        if act is None:
+            raise RequestError("unknown-type", f"there is no request {kind!r}")
+        if kind not in _VIEW and "control" not in self._rights:
+            raise RequestError("forbidden", "this needs the control token: only looking on is allowed")
+        return act
+
+    # --- events
+
+    async def _follow(self, asked: dict[str, Any], scope: trio.CancelScope, nursery: trio.Nursery) -> None:
+        with scope:
+            async with trio.open_nursery() as beside:
+                if asked.get("exact"):
+                    beside.start_soon(self._keep_live, frozenset(asked.get("tasks") or ()))
+                await self._events(asked, nursery)
+                beside.cancel_scope.cancel(reason="the run has ended")
+
+    async def _keep_live(self, tasks: frozenset[str]) -> None:
+        """What these children write is seen at once, their echo of each key too."""
+        while True:
+            for child in self._aggregator.children:
+                if child.id in tasks:
+                    child.publish_open_line()
+            await trio.sleep(_LIVE)
+
+    async def _events(self, asked: dict[str, Any], nursery: trio.Nursery) -> None:
+        log = self._aggregator._log
+        after, tick = asked.get("after"), (asked.get("tick", 20) or 0) / 1000
+        position = log.oldest if after is None else log.next if after == "now" else int(after) + 1
+        cursor = log.cursor(position, lossless=False)
+        encoder = Encoder(self._aggregator, asked)
+        every = max(0.25, asked.get("stats", 1000) / 1000) if asked.get("stats", 1000) else float("inf")
+        due = trio.current_time() + every
+        sent = position - 1
+        wakeup = Wakeup()
+        try:
+            while True:
+                if trio.current_time() >= due:  # also where others' output goes by without a pause
+                    await self._send("stats", self._figures(), cursor=sent)
+                    due = trio.current_time() + every
+                batch = None
+                with trio.move_on_at(due) as waited:
+                    batch = await next_batch(cursor, log, wakeup)
+                if waited.cancelled_caught:
+                    continue
+                if batch is None:
+                    break
+                text = b"".join(map(encoder.encode, batch.events))
+                last = batch.events[-1]
+                sent = last.to_cursor - 1 if isinstance(last, Gap) else last.cursor
+                cursor.advance(batch)
+                if text:
+                    await self._connection.send(text)
+                if tick:
+                    await trio.sleep(tick)
+        finally:
+            cursor.close()
+        await self._send("end", {}, cursor=sent)
+        nursery.cancel_scope.cancel(reason="the run has ended")
+
+    def _figures(self) -> dict[str, Any]:
+        status = self._host.status()
+        children = [child for child in status["children"] if child["state"] != "completed"]
+        return {**status["statistics"], "timestamp": round(time.time() * 1000), "streams": children}
+
+    # --- requests
+
+    def _child(self, data: dict[str, Any]) -> Child:
+        task = data.get("task")
+        if not isinstance(task, str) or not task:
+            raise RequestError("bad-message", "say which child: task")
+        return find_child(self._aggregator.children, task)
+
+    async def _ping(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {}
+
+    async def _status(self, _: dict[str, Any]) -> dict[str, Any]:
+        return self._host.status()
+
+    async def _history(self, data: dict[str, Any]) -> dict[str, Any]:
+        after, before = int(data.get("after", -1)), int(data["before"])
+        limit = min(int(data.get("limit", _HISTORY)), _HISTORY)
+        tasks = data.get("tasks")
+        encoder = Encoder(self._aggregator, {"tasks": tasks} if tasks is not None else {})
+        found: list[bytes] = []
+        size, more = 0, False
+        before = min(before, self._aggregator._log.next)
+        if after + 1 < before:
+            async with self._aggregator.subscribe(after, lossless=False) as events:
+                async for event in events:
+                    at = event.to_cursor - 1 if isinstance(event, Gap) else event.cursor
+                    if at < before and (text := encoder.encode(event)):
+                        found.append(text)
+                        size += len(text)
+                    while size > limit and len(found) > 1:
+                        size -= len(found.pop(0))
+                        more = True
+                    if at >= before - 1:
+                        break
+        events_found = [msgspec.Raw(text) for text in found]
+        return {"events": events_found, "more": more, "oldestCursor": self._aggregator._log.oldest}
+
+    async def _intervene(self, data: dict[str, Any]) -> dict[str, Any]:
+        child, text, id_ = self._child(data), data["text"], data.get("id")
+        if not isinstance(text, str):
+            raise TypeError("text is no string")
+        if data.get("when") == "idle":
+            wait = (data.get("wait") or 60_000) / 1000
+            with trio.move_on_after(wait) as waiting:
+                while child.completed is None and child.statistics().idle < _SILENT:  # noqa: ASYNC110 (of a clock)
+                    await trio.sleep(max(0.05, _SILENT - child.statistics().idle))
+            if waiting.cancelled_caught:
+                return {"receipt": id_, "state": "refused", "reason": f"it was not silent within {wait:g} s"}
+        secret = bool(data.get("secret"))
+        return _told(await child.intervene(text, id=str(id_) if id_ else None, secret=secret))
+
+    async def _press(self, data: dict[str, Any]) -> dict[str, Any]:
+        id_ = data.get("id")
+        return _told(await self._child(data).press(data["keys"], id=str(id_) if id_ else None))
+
+    async def _write(self, data: dict[str, Any]) -> dict[str, Any]:
+        raw = base64.b64decode(data["raw"], validate=True)
+        if len(raw) > _MOST_WRITTEN:
+            raise RequestError("refused", "that is too much at once")
+        await self._child(data).write(raw)
+        return {}
+
+    async def _interrupt(self, data: dict[str, Any]) -> dict[str, Any]:
+        child = self._child(data)
+        if child.completed is not None:
+            raise NotRunningError(f"{child.name} has ended")
+        child.interrupt()
+        return {}
+
+    async def _stop(self, data: dict[str, Any]) -> dict[str, Any]:
+        grace = None if data.get("grace") is None else max(0.0, data["grace"] / 1000)
+        if data.get("task") is None:
+            self._aggregator.stop(grace=grace)
+            return {}
+        child = self._child(data)
+        if child.completed is not None:
+            raise NotRunningError(f"{child.name} has ended")
+        child.stop(grace=grace)
+        return {}
+
+    async def _restart(self, data: dict[str, Any]) -> dict[str, Any]:
+        child = self._child(data)
+        if child.completed is not None and self._host.again is not None:
+            child = self._host.again(child)
+            return {"taskId": child.id}
+        child.restart()
+        return {"taskId": child.id}
+
+    async def _resize(self, data: dict[str, Any]) -> dict[str, Any]:
+        rows, columns = int(data["rows"]), int(data["columns"])
+        if not (0 < rows < 10_000 and 0 < columns < 10_000):
+            raise ValueError("no terminal has that size")
+        child = self._child(data)
+        if (size := child._executor.terminal_size) is not None:
+            self._sizes.setdefault(child, size)
+        child.resize(rows, columns)
+        return {}
+
+    async def _add(self, data: dict[str, Any]) -> dict[str, Any]:
+        if self._host.add is None:
+            raise RequestError("unsupported", "this run takes no more children")
+        child = self._host.add(data)
+        return {"taskId": child.id, "name": child.name}
+
+
+def _told(receipt: Receipt) -> dict[str, Any]:
+    return {"receipt": receipt.id, "state": receipt.state, "reason": receipt.reason}
+
+
+_VIEW: Final = frozenset(["ping", "status", "history"])
+_REQUESTS: Final[dict[str, Callable[[Session, dict[str, Any]], Awaitable[dict[str, Any]]]]] = {
+    "ping": Session._ping,
+    "status": Session._status,
+    "history": Session._history,
+    "intervene": Session._intervene,
+    "press": Session._press,
+    "write": Session._write,
+    "interrupt": Session._interrupt,
+    "stop": Session._stop,
+    "restart": Session._restart,
+    "resize": Session._resize,
+    "add": Session._add,
+}
