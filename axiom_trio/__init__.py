@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from axiom_trio.executors.stream import StreamExecutor as StreamExecutor
     from axiom_trio.sansio.cursor import Batch as Batch
     from axiom_trio.sansio.errors import AxiomError as AxiomError
+    from axiom_trio.sansio.errors import JournalError as JournalError
     from axiom_trio.sansio.errors import NotRunningError as NotRunningError
     from axiom_trio.sansio.errors import NotWritableError as NotWritableError
     from axiom_trio.sansio.errors import SinkError as SinkError
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from axiom_trio.sansio.events import AllCompleted as AllCompleted
     from axiom_trio.sansio.events import ChildStatistics as ChildStatistics
     from axiom_trio.sansio.events import Completed as Completed
+    from axiom_trio.sansio.events import Delivery as Delivery
+    from axiom_trio.sansio.events import Escaped as Escaped
     from axiom_trio.sansio.events import Event as Event
     from axiom_trio.sansio.events import Exit as Exit
     from axiom_trio.sansio.events import Gap as Gap
@@ -41,13 +44,23 @@ if TYPE_CHECKING:
     from axiom_trio.sansio.events import Intervention as Intervention
     from axiom_trio.sansio.events import Kind as Kind
     from axiom_trio.sansio.events import Output as Output
+    from axiom_trio.sansio.events import Receipt as Receipt
     from axiom_trio.sansio.events import Restarting as Restarting
     from axiom_trio.sansio.events import Started as Started
     from axiom_trio.sansio.events import Stats as Stats
     from axiom_trio.sansio.events import TaskMetadata as TaskMetadata
+    from axiom_trio.sansio.modes import InputMode as InputMode
+    from axiom_trio.sansio.rule import Fired as Fired
+    from axiom_trio.sansio.rule import Rule as Rule
+    from axiom_trio.sansio.supervision import Supervision as Supervision
     from axiom_trio.sansio.text import TextFormat as TextFormat
+    from axiom_trio.server.client import connect as connect
     from axiom_trio.sinks.console import ConsoleSink as ConsoleSink
     from axiom_trio.sinks.file import FileSink as FileSink
+    from axiom_trio.sinks.files import FilesSink as FilesSink
+    from axiom_trio.sinks.journal import JournalSink as JournalSink
+    from axiom_trio.sinks.journal_reader import JournalReader as JournalReader
+    from axiom_trio.sinks.journal_reader import JournalRun as JournalRun
     from axiom_trio.sinks.jsonl import JsonlSink as JsonlSink
 
 __version__ = "0.1.0"
@@ -65,13 +78,21 @@ _HOMES = {
     "executors.process": "ProcessExecutor",
     "executors.pty": "PtyExecutor",
     "executors.stream": "StreamExecutor",
-    "sansio.errors": "AxiomError NotRunningError NotWritableError SinkError SpawnError SpecificationError",
-    "sansio.events": "AllCompleted ChildStatistics Completed Event Exit Gap Idle Intervention Kind Output "
-    "Restarting Started Stats TaskMetadata",
+    "sansio.errors": "AxiomError JournalError NotRunningError NotWritableError SinkError SpawnError "
+    "SpecificationError",
+    "sansio.events": "AllCompleted ChildStatistics Completed Delivery Escaped Event Exit Gap Idle "
+    "Intervention Kind Output Receipt Restarting Started Stats TaskMetadata",
     "sansio.cursor": "Batch",
+    "sansio.modes": "InputMode",
+    "sansio.rule": "Fired Rule",
+    "sansio.supervision": "Supervision",
     "sansio.text": "TextFormat",
+    "server.client": "connect",
     "sinks.console": "ConsoleSink",
     "sinks.file": "FileSink",
+    "sinks.files": "FilesSink",
+    "sinks.journal": "JournalSink",
+    "sinks.journal_reader": "JournalReader JournalRun",
     "sinks.jsonl": "JsonlSink",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

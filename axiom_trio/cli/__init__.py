@@ -20,7 +20,13 @@ def main() -> NoReturn:
     """Run the command line, and exit with its status."""
     closed = _keep_standard_descriptors()
     gc.disable()  # nothing the imports make is garbage
-    status = _main(closed)
+    try:
+        status = _main(closed)
+    except KeyboardInterrupt:  # while it reads a list, or is imported: nothing has been started
+        import signal
+
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
     # Skips the interpreter's teardown, which takes 20 ms; whatever was opened has been closed.
     os._exit(status)
 
@@ -36,6 +42,18 @@ def _main(closed: set[int]) -> int:
         return 2
     if isinstance(options, str):
         return _print(options + "\n")
+    if options.verb == "replay":
+        from axiom_trio.cli.replay import replay
+
+        return replay(options, stdout_closed=1 in closed)
+    if options.verb != "run":
+        from axiom_trio.cli.verbs import run_verb
+
+        return run_verb(options)
+    if not options.allow_daemons:
+        from axiom_trio.executors import cgroup
+
+        cgroup.enter_soon()
     from axiom_trio.cli.run import run
 
     return run(options, stdout_closed=1 in closed)
@@ -55,11 +73,15 @@ def say(text: str) -> None:
         pass
 
 
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of it, waiting as long as it takes. Raises OSError."""
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
 def _print(text: str) -> int:
-    data = text.encode("utf-8", "backslashreplace")
     try:
-        while data:
-            data = data[os.write(1, data) :]
+        write_all(1, text.encode("utf-8", "backslashreplace"))
     except BrokenPipeError:
         return 141
     except OSError as error:

@@ -8,24 +8,22 @@ from __future__ import annotations
 
 import os
 
-from axiom_trio.cli.tasks import TaskSpec, UsageError, near
+from axiom_trio.cli.tasks import TaskSpec, UsageError, in_order, near
 from axiom_trio.sansio.durations import parse_duration
+from axiom_trio.sansio.halt import parse_halt
 
 TYPE_CHECKING = False  # type checkers know better; importing typing takes 5 ms
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
 PREFIX_FIELDS = ("name", "id", "index", "pid", "time")
 _SIZES = {"": 1, "k": 1 << 10, "ki": 1 << 10, "m": 1 << 20, "mi": 1 << 20, "g": 1 << 30, "gi": 1 << 30}
-_TASK_KEYS = ("command", "cwd", "env", "pty")
-_LATER_TASK_KEYS = ("ready", "after", "retries", "idle-timeout")
+SUPERVISION = ("retries", "restart-after", "restart-window", "timeout", "idle-warn", "idle-timeout")
+"""Settings of a run that a task may have for itself."""
+_TASK_KEYS = ("command", "cwd", "env", "pty", "ready", "after", *SUPERVISION)
 
-LATER = (
-    *("halt", "kill-others", "kill-others-on-fail", "success", "retries", "restart-after", "timeout"),
-    *("idle-warn", "idle-timeout", "allow-daemons", "progress", "joblog", "on", "rules", "journal", "pace"),
-    *("listen", "i", "k", "s"),
-)
+LATER = ("listen",)
 """Options the design has and this version hasn't: refused by name, never ignored."""
 
 
@@ -57,6 +55,31 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise ValueError(f"{text!r} is not a whole number")
+    return int(text)
+
+
+def _limit(text: str) -> float | None:
+    """A duration; 0 is no limit."""
+    return parse_duration(text) or None
+
+
+def _restart_after(text: str) -> float | str:
+    if text == "exponential":
+        return text
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise ValueError(f"{error}, or exponential") from None
+
+
+def _halt(text: str) -> str:
+    parse_halt(text)
+    return text
+
+
 def _size(text: str) -> int:
     digits = text.rstrip("kKmMgGiIbB")
     unit = text[len(digits) :].lower()
@@ -73,6 +96,16 @@ def _size(text: str) -> int:
 def _file_name(text: str) -> str:
     if not text or "\0" in text:
         raise ValueError(f"{text!r} is no file name")
+    return text
+
+
+def _regex(text: str) -> str:
+    import re
+
+    try:
+        re.compile(text.encode())
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"{text!r} is no regular expression: {error}") from None
     return text
 
 
@@ -94,43 +127,113 @@ SETTINGS: dict[str, tuple[str, Callable[[str], Any] | None]] = {
     "color": ("", _choice("auto", "always", "never")),
     "pty": ("", None),
     "pipe": ("", None),
+    "interactive": ("i", None),
+    "no-interactive": ("", None),
     "stderr": ("", _choice("join", "split")),
     "stdin": ("", _choice("null", "pipe")),
     "output": ("", _choice("lines", "grouped", "raw", "jsonl", "none")),
     "escapes": ("", _choice("color", "none", "raw")),
     "jobs": ("j", _count),
+    "halt": ("", _halt),
+    "kill-others": ("k", None),
+    "kill-others-on-fail": ("", None),
+    "success": ("s", str),
+    "retries": ("", _number),
+    "restart-after": ("", _restart_after),
+    "restart-window": ("", _limit),
+    "timeout": ("", _limit),
+    "idle-warn": ("", _limit),
+    "idle-timeout": ("", _limit),
     "grace": ("", parse_duration),
+    "allow-daemons": ("", None),
     "stats-interval": ("", parse_duration),
     "summary": ("", _file_name),
+    "joblog": ("", _file_name),
+    "files": ("", _file_name),
+    "mask-env": ("", _names),
+    "mask-file": ("", _file_name),
+    "journal": ("", _file_name),
+    "pace": ("", _choice("console", "journal")),
+    "fsync": ("", _choice("never", "interval", "always")),
+    "journal-size": ("", _size),
     "buffer-size": ("", _size),
     "flush-interval": ("", parse_duration),
+    "progress": ("", _choice("auto", "always", "never")),
+    "timings": ("", None),
+    "include": ("", _regex),
+    "exclude": ("", _regex),
+    "highlight": ("", _regex),
+    "on": ("", str),
+    "rules": ("", _file_name),
+    "rule-set": ("", _names),
     "quiet": ("q", None),
 }
 """Long option name: short one, and what reads its value; None for a flag."""
+
+
+MANY = ("on",)
+"""Settings that may be given again and again: each value is a list, of what was given, in order."""
+
+ONCE: dict[str, tuple[str, Callable[[str], Any] | None]] = {
+    "file": ("f", _file_name),
+    "resume": ("", _file_name),
+}
+"""Options that a file can't have."""
 
 
 def convert(name: str, value: object, where: str) -> Any:
     """Check the value of a setting, given as text or as a TOML value.
 
     Args:
-        name: A key of `SETTINGS`.
-        value: True or False for a flag.
+        name: A key of `SETTINGS` or `ONCE`.
+        value: True or False for a flag; one of `MANY` may be a list.
         where: How the user gave it, to begin the error with.
     """
-    read = SETTINGS[name][1]
+    read = (SETTINGS.get(name) or ONCE[name])[1]
     if read is None:
         if not isinstance(value, bool):
             raise UsageError(f"{where}: {value!r} is not true or false")
         return value
-    if name == "names" and isinstance(value, list) and all(isinstance(item, str) for item in value):
+    if name in MANY:
+        return [_one(name, item, where) for item in (value if isinstance(value, list) else [value])]
+    if read is _names and isinstance(value, list) and all(isinstance(item, str) for item in value):
         return value
-    numeric = read in (_count, _size, parse_duration)
+    return _one(name, value, where)
+
+
+def _one(name: str, value: object, where: str) -> Any:
+    read = (SETTINGS.get(name) or ONCE[name])[1]
+    assert read is not None
+    numeric = read in (_count, _number, _size, _limit, _restart_after, parse_duration)
     if isinstance(value, bool) or not isinstance(value, (str, int, float) if numeric else str):
         raise UsageError(f"{where}: {value!r} is not {'a number or ' if numeric else ''}a string")
     try:
         return read(str(value))
     except ValueError as error:
         raise UsageError(f"{where}: {error}") from None
+
+
+def from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    """The settings that the environment makes."""
+    settings: dict[str, Any] = {}
+    if environ.get("NO_COLOR"):
+        settings["color"] = "never"
+    elif force := environ.get("FORCE_COLOR"):
+        settings["color"] = "never" if force in ("0", "false") else "always"
+    if environ.get("DEBUG"):
+        settings["timestamps"] = True
+    return settings
+
+
+def join_halt(settings: dict[str, Any], where: str = "", dashes: str = "") -> None:
+    """Replace `kill-others` and `kill-others-on-fail` by the `halt` they mean."""
+    given = [dashes + name for name in ("halt", "kill-others", "kill-others-on-fail") if settings.get(name)]
+    if len(given) > 1:
+        raise UsageError(f"{where}{' and '.join(given)} exclude each other; give one of them")
+    if settings.pop("kill-others", False):
+        settings["halt"] = "now,done=1"
+    if settings.pop("kill-others-on-fail", False):
+        settings["halt"] = "now,fail=1"
 
 
 def join_pty(settings: dict[str, Any], both: str) -> None:
@@ -141,11 +244,20 @@ def join_pty(settings: dict[str, Any], both: str) -> None:
         settings["pty"] = not settings.pop("pipe")
 
 
+def join_interactive(settings: dict[str, Any], both: str) -> None:
+    """Replace `no-interactive` by its opposite; `both` names the two in the error."""
+    if "no-interactive" in settings:
+        if "interactive" in settings:
+            raise UsageError(f"{both} exclude each other; give one of them")
+        settings["interactive"] = not settings.pop("no-interactive")
+
+
 def from_toml(path: str, text: str) -> tuple[list[TaskSpec], dict[str, Any]]:
     """Read the text of an axiom.toml.
 
     Returns:
-        Its tasks, and the checked settings of `[run]` under their `SETTINGS` names.
+        Its tasks, and the checked settings of `[run]` under their `SETTINGS` names, with the rules of
+        its `[[rules]]` as `own-rules`.
     """
     import tomllib
 
@@ -153,19 +265,27 @@ def from_toml(path: str, text: str) -> tuple[list[TaskSpec], dict[str, Any]]:
         document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} is not valid TOML: {error}") from None
-    _check_keys(document, ("run", "tasks"), ("rules",), path)
+    _check_keys(document, ("run", "tasks", "rules"), (), path)
     run, tasks = (_table(document.get(key, {}), f"{path}: {key}") for key in ("run", "tasks"))
     _check_keys(run, SETTINGS, LATER, f"{path}: [run]")
     settings = {key: convert(key, value, f"{path}: [run] {key}") for key, value in run.items()}
     join_pty(settings, f"{path}: [run] pty and pipe")
-    return [_task(path, name, table) for name, table in tasks.items()], settings
+    join_halt(settings, f"{path}: [run] ")
+    join_interactive(settings, f"{path}: [run] interactive and no-interactive")
+    if "rules" in document:
+        from axiom_trio.cli.rules import from_tables
+
+        settings["own-rules"] = from_tables(path, document["rules"])
+    specs = [_task(path, name, table) for name, table in tasks.items()]
+    after = {name: _after(table, f"{path}: [tasks.{name}]") for name, table in tasks.items()}
+    return in_order(specs, after, path), settings
 
 
 def _task(path: str, name: str, value: object) -> TaskSpec:
     where = f"{path}: [tasks.{name}]"
     table = _table(value, where)
-    _check_keys(table, _TASK_KEYS, _LATER_TASK_KEYS, where)
-    command, cwd, env, pty = (table.get(key) for key in _TASK_KEYS)
+    _check_keys(table, _TASK_KEYS, (), where)
+    command, cwd, env, pty, ready = (table.get(key) for key in _TASK_KEYS[:5])
     if isinstance(command, list):
         if not command or not all(isinstance(word, str) for word in command) or not command[0]:
             raise UsageError(f"{where} command: an array needs strings, the program first")
@@ -183,10 +303,36 @@ def _task(path: str, name: str, value: object) -> TaskSpec:
                 raise UsageError(f"{where} env: {key!r} is no name of a variable")
     if pty is not None and not isinstance(pty, bool):
         raise UsageError(f"{where} pty: {pty!r} is not true or false")
+    if ready is not None:
+        _check_pattern(ready, f"{where} ready")
     env_texts = (text for pair in (env or {}).items() for text in pair)
     if "\0" in "".join((*command, cwd or "", *env_texts)):
         raise UsageError(f"{where}: a NUL character can't be part of a command, cwd or env")
-    return TaskSpec(command, name, cwd=cwd, env=env, pty=pty)
+    supervision = {
+        key.replace("-", "_"): convert(key, table[key], f"{where} {key}")
+        for key in SUPERVISION
+        if key in table
+    }
+    if ready is not None:
+        supervision["ready"] = ready
+    return TaskSpec(command, name, cwd=cwd, env=env, pty=pty, supervision=supervision)
+
+
+def _after(table: dict[str, Any], where: str) -> list[str]:
+    after = table.get("after", [])
+    after = [after] if isinstance(after, str) else after
+    if not isinstance(after, list) or not all(isinstance(other, str) for other in after):
+        raise UsageError(f'{where} after: {after!r} is not a list of names of tasks, such as ["db"]')
+    return after
+
+
+def _check_pattern(value: object, where: str) -> None:
+    if not isinstance(value, str):
+        raise UsageError(f"{where}: {value!r} is not a string")
+    try:
+        _regex(value)
+    except ValueError as error:
+        raise UsageError(f"{where}: {error}") from None
 
 
 def _table(value: object, where: str) -> dict[str, Any]:

@@ -1,29 +1,34 @@
-"""The command line of `axiom-trio run`, from words to checked values.
-
-Written by hand: argparse alone takes as long to import as the rest of
-`--help`, and its errors begin with a page of usage.
-"""
+"""The command line of `axiom-trio run`, from words to checked values."""
 
 from __future__ import annotations
 
 import os
 
-from axiom_trio.cli.config import LATER, SETTINGS, convert, join_pty
+from axiom_trio.cli.config import (
+    LATER,
+    MANY,
+    ONCE,
+    SETTINGS,
+    convert,
+    from_environment,
+    join_halt,
+    join_interactive,
+    join_pty,
+)
 from axiom_trio.cli.tasks import UsageError, from_arguments, from_commands, from_file, name_tasks, near
+from axiom_trio.cli.words import Grammar
+from axiom_trio.sansio.success import check_success, default_success
 
 TYPE_CHECKING = False  # type checkers know better; importing typing takes 5 ms
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, Literal
 
+    from axiom_trio.cli.replay_options import ReplayOptions
     from axiom_trio.cli.tasks import TaskSpec
+    from axiom_trio.cli.verb_options import Verb, VerbOptions
     from axiom_trio.sansio.escapes import Escapes
-
-HELP = """\
-usage: axiom-trio run [options] COMMAND...
-       axiom-trio --version
-
-Run many commands at once; `axiom-trio run --help` shows the options."""
+    from axiom_trio.sansio.rule import Rule
 
 RUN_HELP = """\
 usage: axiom-trio run [options] COMMAND...
@@ -37,13 +42,39 @@ is appended. With neither COMMAND nor FILE, the tasks in ./axiom.toml run.
 
 what to run
   -f, --file FILE            *.toml, Procfile*, else a command a line; -: stdin
+  --resume DIR               what had not succeeded in the journal there
   -n, --names A,B,...        names; default: the program's, or the ARGUMENT
   -j, --jobs N               at most N at once, the rest wait
   --pty, --pipe              what children write to; default: a PTY when stdout
                              is a terminal
   --stdin null|pipe          what children on pipes read (null)
   --stderr join|split        one pipe for both, in order, or two (join)
+  -i, --interactive          write to them: type name:text at a terminal, or
+                             give such lines on stdin; those on pipes get an
+                             input. By default on at a terminal
+  --no-interactive           leave the keyboard alone
+
+when to stop, and to start again
+  --halt WHEN,WHAT=N         WHEN: soon (start no more), now (stop the others,
+                             too); WHAT: fail, success, done; N: 2 or 20%
+  -k, --kill-others          stop the others when one has ended: now,done=1
+  --kill-others-on-fail      stop the others when one has failed: now,fail=1
+  -s, --success WHO          who must succeed: all, any, first, last or a name
+  --retries N                start one that failed again, up to N times (0)
+  --restart-after DURATION   wait before, or exponential: 1, 2, 4 ... 60s (0)
+  --restart-window DURATION  N restarts within that time, not in all
+  --timeout DURATION         stop an attempt that takes longer: it has failed
+  --idle-warn DURATION       tell of a child silent for so long; 0: never (30s)
+  --idle-timeout DURATION    stop a child silent for so long: it has failed
   --grace DURATION           between asking a child to end and killing it (5s)
+  --allow-daemons            keep processes that left their child's group
+
+what to write into them
+  --on 'REGEX => TEXT'       when output or a prompt matches; TEXT may be keys,
+                             such as 1<Enter>; may be given again
+  --rules FILE               TOML with [[rules]], as axiom.toml may have them
+  --rule-set A,B,...         built in: planning, todo, progress-check, and what
+                             claude, codex, gemini, aider ask to be confirmed
 
 what is shown
   -p, --prefix TEMPLATE      '[{name}]'; fields: name id index pid time
@@ -55,8 +86,26 @@ what is shown
                              jsonl (events), none (lines)
   --escapes color|none|raw   which of the children's control sequences to show;
                              default: color on a terminal, else raw
+  --include REGEX            only lines in which it is found; interventions too
+  --exclude REGEX            no lines in which it is found
+  --highlight REGEX          mark what it matches, where there is colour
+  --progress auto|always|never
+                             a live footer below the lines on a terminal;
+                             always: at once, and with -q (auto)
+  --timings                  a line per child at the end, as on a terminal
   -q, --quiet                nothing of our own on stderr but errors
   --summary FILE             write a summary in JSON at the end
+  --joblog FILE              a line per ended child, as GNU parallel writes it
+  --files DIR                each child's output in a file of its own
+  --mask-env A,B,...         show *** for the values of these variables
+  --mask-file FILE           and for the secrets in FILE, one a line
+  --journal DIR              write all to disk, whole, before it is shown
+  --pace console|journal     whom the children wait for; with a journal: for
+                             it alone, what is shown follows it from disk
+  --fsync never|interval|always
+                             after a power loss, at most 500 ms are missing
+                             (interval)
+  --journal-size BYTES       keep no more than the newest BYTES of it
   --stats-interval DURATION  between statistics events; 0: none (5s)
   --buffer-size BYTES        how far output may run ahead of its reader
   --flush-interval DURATION  collect output that long before a write (0)
@@ -73,9 +122,8 @@ examples
   axiom-trio run -j 4 'ping -c 3 {}' ::: one.example two.example
   axiom-trio run --output jsonl -f Procfile | jq .type"""
 
-_SHORT = {short: name for name, (short, _) in SETTINGS.items() if short} | {"f": "file", "h": "help"}
-_LONG = {name: read is not None for name, (_, read) in SETTINGS.items()} | {"file": True, "help": False}
-"""Whether an option takes a value."""
+
+_VERBS: tuple[Verb, ...] = ("ps", "logs", "send", "interrupt", "stop", "restart", "add", "wait", "attach")
 
 
 class RunOptions:
@@ -84,10 +132,14 @@ class RunOptions:
     None is "as the terminal suggests" (`pty`, `escapes`), "no limit" or "nothing".
     """
 
+    verb: Literal["run"] = "run"
     __slots__ = (
         *("tasks", "prefix", "prefix_length", "pad", "timestamps", "color", "pty", "stderr", "stdin"),
-        *("output", "escapes", "jobs", "grace", "stats_interval", "summary", "buffer_size"),
-        *("flush_interval", "quiet"),
+        *("output", "escapes", "jobs", "halt", "success", "retries", "restart_after", "restart_window"),
+        *("timeout", "idle_warn", "idle_timeout", "grace", "allow_daemons", "stats_interval", "summary"),
+        *("buffer_size", "flush_interval", "quiet", "joblog", "files", "secrets", "journal", "pace"),
+        *("fsync", "journal_size", "progress", "timings", "include", "exclude", "highlight", "interactive"),
+        "rules",
     )
 
     def __init__(
@@ -105,12 +157,35 @@ class RunOptions:
         output: str = "lines",
         escapes: Escapes | None = None,
         jobs: int | None = None,
+        halt: str = "never",
+        success: str = "all",
+        retries: int = 0,
+        restart_after: float | Literal["exponential"] = 0.0,
+        restart_window: float | None = None,
+        timeout: float | None = None,
+        idle_warn: float | None = 30.0,
+        idle_timeout: float | None = None,
         grace: float = 5.0,
         stats_interval: float = 5.0,
         summary: str | None = None,
         buffer_size: int | None = None,
         flush_interval: float = 0.0,
         quiet: bool = False,
+        joblog: str | None = None,
+        files: str | None = None,
+        secrets: Sequence[str] = (),
+        journal: str | None = None,
+        pace: Literal["console", "journal"] | None = None,
+        fsync: Literal["never", "interval", "always"] = "interval",
+        journal_size: int | None = None,
+        allow_daemons: bool = False,
+        interactive: bool | None = None,
+        progress: Literal["auto", "always", "never"] = "auto",
+        timings: bool = False,
+        include: str | None = None,
+        exclude: str | None = None,
+        highlight: str | None = None,
+        rules: Sequence[Rule] = (),
     ) -> None:
         self.tasks = tasks
         self.prefix = prefix
@@ -124,15 +199,38 @@ class RunOptions:
         self.output = output
         self.escapes = escapes
         self.jobs = jobs
+        self.halt = halt
+        self.success = success
+        self.retries = retries
+        self.restart_after = restart_after
+        self.restart_window = restart_window
+        self.timeout = timeout
+        self.idle_warn = idle_warn
+        self.idle_timeout = idle_timeout
         self.grace = grace
         self.stats_interval = stats_interval
         self.summary = summary
         self.buffer_size = buffer_size
         self.flush_interval = flush_interval
         self.quiet = quiet
+        self.joblog = joblog
+        self.files = files
+        self.secrets = secrets
+        self.journal = journal
+        self.pace = pace
+        self.fsync = fsync
+        self.journal_size = journal_size
+        self.allow_daemons = allow_daemons
+        self.interactive = interactive
+        self.progress = progress
+        self.timings = timings
+        self.include = include
+        self.exclude = exclude
+        self.highlight = highlight
+        self.rules = rules
 
 
-def parse(argv: Sequence[str], environ: Mapping[str, str]) -> RunOptions | str:
+def parse(argv: Sequence[str], environ: Mapping[str, str]) -> RunOptions | ReplayOptions | VerbOptions | str:
     """Understand a command line.
 
     Args:
@@ -148,97 +246,96 @@ def parse(argv: Sequence[str], environ: Mapping[str, str]) -> RunOptions | str:
     if not argv:
         raise UsageError("say what to do, such as axiom-trio run 'make test'; or --help", "axiom-trio")
     if (verb := argv[0]) in ("-h", "--help"):
+        from axiom_trio.cli.verb_options import HELP
+
         return HELP
     if verb == "--version":
         return _version()
+    if verb == "replay":
+        from axiom_trio.cli.replay_options import parse_replay
+
+        return parse_replay(argv[1:], environ)
+    for known in _VERBS:
+        if verb == known:
+            from axiom_trio.cli.verb_options import parse_verb
+
+            return parse_verb(known, argv[1:], environ)
     if verb != "run":
+        hint = near(verb, ("run", "replay", *_VERBS))
+        if hint:
+            raise UsageError(f"there is no {verb!r}{hint}", "axiom-trio")
         raise UsageError(f"there is no {verb!r}; to run commands: axiom-trio run COMMAND...", "axiom-trio")
-    given, commands, arguments = _scan(argv[1:])
+    grammar = Grammar("run", SETTINGS, once=ONCE, convert=convert, many=MANY, later=LATER, quoting=True)
+    given, commands, arguments = grammar.scan(argv[1:])
     return RUN_HELP if "help" in given else _resolve(given, commands, arguments, environ)
-
-
-def _scan(argv: Sequence[str]) -> tuple[dict[str, Any], list[str], list[str] | None]:
-    """Sort the words into options, commands, and arguments behind `:::`."""
-    given: dict[str, Any] = {}
-    commands: list[str] = []
-    words = iter(argv)
-    options_ended = False
-    for word in words:
-        if word == ":::":
-            return given, commands, list(words)
-        if options_ended or not word.startswith("-"):
-            commands.append(word)
-        elif word == "--":
-            options_ended = True
-        elif word.startswith("--"):
-            name, equals, value = word[2:].partition("=")
-            _take(given, name, f"--{name}", value if equals else None, words, commands)
-        else:
-            _take_short(given, word, words, commands)
-        if "help" in given:
-            break
-    return given, commands, None
-
-
-def _take_short(given: dict[str, Any], word: str, words: Iterator[str], commands: list[str]) -> None:
-    """Take a word such as `-T`, `-j4`, `-j=4` or `-Tqj 4`."""
-    if word == "-":
-        raise UsageError("- is no COMMAND; to read commands from standard input, write -f -")
-    if word[1:] in _LONG:  # else -pty would be a prefix "ty"
-        raise UsageError(f"there is no option {word}; did you mean -{word}?")
-    for place, letter in enumerate(word[1:], 2):
-        name, rest = _SHORT.get(letter, letter), word[place:]
-        if rest and _LONG.get(name):
-            _take(given, name, f"-{letter}", rest.removeprefix("="), words, commands)
-            return
-        _take(given, name, f"-{letter}", None, words, commands)
-
-
-def _take(
-    given: dict[str, Any], name: str, label: str, value: str | None, words: Iterator[str], commands: list[str]
-) -> None:
-    if name in LATER:
-        raise UsageError(f"{label} is not supported yet by this version")
-    if name not in _LONG:
-        whole = "; if it is part of a command, quote that command" if commands else ""
-        hint = near(label, [f"--{long}" for long in _LONG]) or whole or "; axiom-trio run --help lists all"
-        raise UsageError(f"there is no option {label}{hint}")
-    if not _LONG[name]:
-        if value is not None:
-            raise UsageError(f"{label} takes no value, so leave out {value!r}")
-    elif value is None and (value := next(words, None)) is None:
-        raise UsageError(f"{label} needs a value after it; axiom-trio run --help shows which")
-    if name == "file" and (name in given or not value):
-        raise UsageError(f"{label} takes the name of one file, and may stand only once")
-    given[name] = convert(name, True if value is None else value, label) if name in SETTINGS else value
 
 
 def _resolve(
     given: dict[str, Any], commands: list[str], arguments: list[str] | None, environ: Mapping[str, str]
-) -> RunOptions:
+) -> RunOptions | str:
     """Bring together the command line, the environment and the file, in this order of precedence."""
     join_pty(given, "--pty and --pipe")
+    join_halt(given, dashes="--")
+    join_interactive(given, "--interactive and --no-interactive")
     tasks: list[TaskSpec] = []
     settings: dict[str, Any] = {}
     path = given.pop("file", None)
-    if path is None and not commands and arguments is None:
+    resume = given.pop("resume", None)
+    if path is None and not commands and arguments is None and resume is None:
         if not os.path.lexists("axiom.toml"):
             raise UsageError("nothing to run: give a COMMAND, or -f FILE, or have an axiom.toml here")
         path = "axiom.toml"
     if path is not None:
         tasks, settings = from_file(path)
     tasks += from_commands(commands) if arguments is None else from_arguments(commands, arguments)
+    settings.update(from_environment(environ))
+    settings.update(given)
+    if settings.get("interactive"):
+        if path == "-":
+            raise UsageError("-i reads standard input, which -f - has read to its end; give one of them")
+        settings.setdefault("stdin", "pipe")  # who is to be written to needs an input
+    rules = [settings.pop(name, None) for name in ("on", "own-rules", "rules", "rule-set")]
+    if any(rules):
+        settings["rules"] = _rules(*rules)
+    for name in ("pace", "fsync", "journal-size"):
+        if name in settings and "journal" not in settings and resume is None:
+            raise UsageError(f"{name} says how a journal is written; give --journal DIR too")
+    masked: Callable[[str], str] = str
+    mask_env, mask_file = settings.pop("mask-env", []), settings.pop("mask-file", None)
+    if mask_env or mask_file:
+        from axiom_trio.cli.secrets import read_secrets
+        from axiom_trio.sansio.masks import Masks
+
+        settings["secrets"] = read_secrets(mask_env, mask_file, tasks, environ)
+        masked = Masks(settings["secrets"]).text
+    name_tasks(tasks, settings.pop("names", []), masked)
+    if resume is not None:
+        if given.get("journal", resume) != resume:
+            raise UsageError("--resume goes on with the journal that it reads; leave out --journal")
+        from axiom_trio.cli.resume import unfinished
+
+        settings["journal"] = resume
+        tasks = unfinished(resume, tasks)
+        if not tasks:
+            return f"axiom-trio run: nothing is left to run: all tasks in {resume} have succeeded"
     if not tasks:
         raise UsageError(f"nothing to run: {'standard input' if path == '-' else path} has no commands")
-    if environ.get("NO_COLOR"):
-        settings["color"] = "never"
-    elif force := environ.get("FORCE_COLOR"):
-        settings["color"] = "never" if force in ("0", "false") else "always"
-    if environ.get("DEBUG"):
-        settings["timestamps"] = True
-    settings.update(given)
-    name_tasks(tasks, settings.pop("names", []))
+    success = masked(settings.get("success", default_success(settings.get("halt", ""))))
+    try:
+        check_success(success, [task.name for task in tasks])
+    except ValueError as error:
+        raise UsageError(f"--success: {error}") from None
+    settings["success"] = success
     return RunOptions(tasks, **{name.replace("-", "_"): value for name, value in settings.items()})
+
+
+def _rules(
+    on: list[str] | None, own: list[Rule] | None, path: str | None, sets: list[str] | None
+) -> list[Rule]:
+    """All rules, those of the command line first."""
+    from axiom_trio.cli.rules import from_file, from_options, from_sets
+
+    return from_options(on or []) + (own or []) + (from_file(path) if path else []) + from_sets(sets or [])
 
 
 def _version() -> str:

@@ -1,15 +1,22 @@
-"""What the program itself has to say, on stderr; and the summary file."""
+"""What the program itself has to say, on stderr."""
 
 from __future__ import annotations
 
 import os
-from contextlib import suppress
-from typing import TYPE_CHECKING
+import sys
+from collections import deque
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import trio
 
 from axiom_trio.cli import say
+from axiom_trio.cli.closing import Closing, failure, left_behind, why
+from axiom_trio.engine.wakeup import Wakeup
+from axiom_trio.sansio.amounts import format_seconds
 from axiom_trio.sansio.durations import format_duration
+from axiom_trio.sansio.events import Completed, Delivery, Idle, Intervention, Restarting
+from axiom_trio.sansio.names import printable, shorten
+from axiom_trio.sansio.rows import COLORS
 from axiom_trio.sinks.console import ConsoleSink
 from axiom_trio.sinks.writer import DescriptorWriter
 
@@ -20,160 +27,204 @@ if TYPE_CHECKING:
     from axiom_trio.cli.options import RunOptions
     from axiom_trio.engine.aggregator import StreamAggregator
     from axiom_trio.engine.child import Child
+    from axiom_trio.engine.screens import Screens
+
+_MOST = 10_000  # lines that wait for a stderr that takes nothing; the end tells of all that failed
+
+
+class _Line(NamedTuple):
+    text: str
+    key: str | None
+    """What it tells of: told once."""
+    after: int
+    """The cursor of an event that the stream is to have shown before."""
 
 
 class Reporter:
-    """Tells of children that failed as they do, and how it ended.
+    """Tells what happens to the children as it does, and how it ended.
+
+    On a terminal that is all of it; elsewhere what failed, and a summary.
 
     When stdout and stderr are terminals, its lines go through the console's writer,
-    so that they never tear a line of the stream.
+    so that they never tear a line of the stream; and none comes before what it tells of.
     """
 
     def __init__(self, options: RunOptions, sinks: Sequence[Sink]) -> None:
-        self._quiet = options.quiet
-        self._color = options.color == "always" or (options.color == "auto" and os.isatty(2))
+        self._options = options
+        self._terminal = os.isatty(2)
+        self._color = options.color == "always" or (options.color == "auto" and self._terminal)
         self._console = next((sink for sink in sinks if isinstance(sink, ConsoleSink) and os.isatty(1)), None)
-        if not os.isatty(2):
+        if not self._terminal:
             self._console = None
-        self._send, self._receive = trio.open_memory_channel[tuple[str, str | None]](64)
+        names = [task.name for task in options.tasks]
+        length = options.prefix_length
+        self._labels = names if length is None else shorten(names, length)
+        self._lines: deque[_Line] = deque()
+        self._wakeup = Wakeup()
         self._told: set[str] = set()
+        self._writing = False
+        self.screens: Screens | None = None
+        """What follows full-screen children, if anything does."""
+
+    def begin(self) -> None:
+        """Tell what is about to run, before any of it says something."""
+        if self._terminal and not self._options.quiet:
+            say(self._banner() + "\n")
 
     async def report(self, aggregator: StreamAggregator) -> None:
-        """Tell of failures until cancelled."""
+        """Tell of what happens until cancelled."""
+        if not aggregator.guarded and sys.platform == "linux":
+            self._tell("axiom-trio: no guardian could be started: if this is killed, its children live on")
+        notices = aggregator.notices()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._write)
-            async for child in aggregator.as_completed():
-                if _has_failed(child):
-                    self._tell(self._failure(child), child.id)
+            async for event in notices:
+                child = aggregator.child(event.child)
+                if self.screens is not None and isinstance(event, Completed):
+                    await self.screens.settled(child)  # its last rows come before its end
+                self._notice(child, event)
 
     def stopping(self, aggregator: StreamAggregator) -> None:
         """Tell that a signal has come, and who is still running."""
         names = [child.name for child in aggregator.children if child.state in ("running", "starting")]
-        if names and not self._quiet:
+        if names and not self._options.quiet:
             shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
             self._tell(f"stopping {shown}; once more kills")
 
+    def notice(self, text: str) -> None:
+        """Tell at once what the user should know, however quiet we are to be."""
+        line = f"axiom-trio: {text}"
+        if self._writing:
+            self._tell(line)
+        else:
+            say(line + "\n")
+
     def finish(self, aggregator: StreamAggregator, status: int) -> None:
         """Tell how it ended. The stream has ended before."""
-        if self._quiet or status == 141:
+        if self._options.quiet or status == 141:
             return
-        children = aggregator.children
-        duration = format_duration(trio.current_time() - aggregator.opened_at)
-        failed = [child for child in children if _has_failed(child)]
-        stopped = [child for child in children if child.completed and child.completed.reason == "stopped"]
-        killed = ", ".join(
-            child.name for child in stopped if child.completed and child.completed.exit.signal == 9
-        )
-        how = f" ({killed} by SIGKILL)" if killed else ""
-        say("".join(self._failure(child) + "\n" for child in failed if child.id not in self._told))
-        if failed:
-            names = ", ".join(f"{child.name} ({_why(child)})" for child in failed[:8])
-            names += f" and {len(failed) - 8} more" if len(failed) > 8 else ""
-            names += f"; {len(stopped)} stopped{how}" if stopped else ""
-            say(self._paint("31", "✗") + f" {len(failed)} of {len(children)} failed in {duration}: {names}\n")
-        elif stopped:
-            say(
-                self._paint("33", "■") + f" {len(stopped)} of {len(children)} stopped after {duration}{how}\n"
-            )
+        for line in self._lines:
+            say(line.text)
+            self._told.add(line.key or "")
+        for child in aggregator.children:
+            if child.completed is not None:
+                self._completed(child, child.completed, say_now=True)
+        if aggregator.escaped:
+            say(left_behind(aggregator.escaped, kept=self._options.allow_daemons) + "\n")
+        closing = Closing(aggregator, status, paint=self.paint, label=self.label, color=self._color)
+        if self._terminal:
+            say(closing.tails())
+        if self._terminal or self._options.timings:
+            say(closing.block())
         else:
-            say(self._paint("32", "✓") + f" {len(children)} completed in {duration}\n")
+            say(closing.line())
         broken = aggregator.statistics().broken_lines
         if broken:
             say(f"axiom-trio: {broken} over-long lines were broken, as others could not wait for their end\n")
 
-    def _failure(self, child: Child) -> str:
-        assert child.completed is not None
-        duration = format_duration(child.completed.duration)
-        return self._paint("31", "✗") + f" [{child.name}] failed: {_why(child)} ({duration})"
-
-    def _paint(self, color: str, text: str) -> str:
+    def paint(self, color: str, text: str) -> str:
+        """In a colour, if there is to be any."""
         return f"\x1b[{color}m{text}\x1b[0m" if self._color else text
 
-    def _tell(self, line: str, child: str | None = None) -> None:
-        with suppress(trio.WouldBlock):  # stderr takes nothing; the end tells of all
-            self._send.send_nowait((line + "\n", child))
+    def label(self, child: Child, padded: bool = False) -> str:
+        """A child's name as it stands before its lines; `padded` to the longest."""
+        index = child.index
+        name = f"[{self._labels[index] if index < len(self._labels) else child.name}]"
+        space = " " * (max(map(len, self._labels)) + 2 - len(name)) if padded else ""
+        return self.paint(COLORS[index % len(COLORS)], name) + space
+
+    # --- what happens
+
+    def _banner(self) -> str:
+        options = self._options
+        count = len(options.tasks)
+        parts = [f"{count} child" + "ren" * (count != 1)]
+        if options.jobs is not None and options.jobs < count:
+            parts.append(f"{options.jobs} at once")
+        if options.journal is not None:
+            parts.append(f"journal {printable(options.journal)}")
+        return self.paint("1", "▶ " + " · ".join(parts))
+
+    def _notice(self, child: Child, event: Any) -> None:
+        label = self.label(child)
+        if isinstance(event, Completed):
+            self._completed(child, event)
+        elif isinstance(event, Idle):
+            silence = (format_seconds if event.idle >= 1 else format_duration)(event.idle)
+            self._tell(f"{self.paint('33', '⏸')} {label} idle for {silence}", after=event.cursor)
+        elif isinstance(event, Restarting):
+            when = f"in {format_duration(event.delay)}" if event.delay >= 0.1 else "now"
+            text = f"Failed: {why(event.exit, event.reason)}; attempt {event.attempt} starts {when}"
+            self._tell(f"{self.paint('33', '↻')} {label} {text}", after=event.cursor)
+        elif isinstance(event, Intervention) and self._terminal and event.origin != "detected":
+            first = printable(event.text.split("\n", 1)[0])
+            text = f"Intervention #{event.count} in {label}: {first}"
+            self._tell(f"{self.paint('1;33', '⚡')} {text}", after=event.cursor)
+        elif isinstance(event, Delivery) and event.state == "refused":
+            rule = f" ({printable(event.rule)})" if event.rule is not None else ""
+            text = f"{label} not sent{rule}: {printable(event.reason)}"
+            from axiom_trio.engine.interventions import ASKS_FOR_PASSWORD  # it's there: it has refused this
+
+            if event.reason == ASKS_FOR_PASSWORD and event.rule is None and self._terminal:
+                text += ", or choose it, and type it in full view"
+            self._tell(f"{self.paint('1;33', '⚡')} {text}", after=event.cursor)
+        elif isinstance(event, Delivery) and event.state == "suppressed":
+            text = f"{label} {printable(event.rule or '')}: {printable(event.reason)}"
+            self._tell(f"{self.paint('1;33', '⚡')} {text}", after=event.cursor)
+
+    def _completed(self, child: Child, completed: Completed, *, say_now: bool = False) -> None:
+        """Tell of its end: of each on a terminal, of failures elsewhere."""
+        lines: list[tuple[str, str]] = []
+        label = self.label(child)
+        took = format_duration(completed.duration)
+        if completed.attempts > 1:
+            took += f", {completed.attempts} attempts"
+        if completed.reason == "stopped":
+            if self._terminal:
+                lines.append((f"{self.paint('33', '■')} {label} Stopped ({took})", child.id))
+        elif not completed.ok:
+            lines.append((f"{self.paint('31', '✗')} {label} {failure(completed, took)}", child.id))
+        elif self._terminal:
+            lines.append((f"{self.paint('32', '✓')} {label} Completed ({took})", child.id))
+        if completed.escaped:
+            text = left_behind(completed.escaped, child.name, kept=self._options.allow_daemons)
+            lines.append((text, f"what {child.id} left behind"))
+        for text, key in lines:
+            if key in self._told:
+                continue
+            if say_now:
+                say(text + "\n")
+            else:
+                self._tell(text, key, after=completed.cursor)
+
+    # --- writing
+
+    def _tell(self, line: str, key: str | None = None, *, after: int = -1) -> None:
+        if len(self._lines) < _MOST:
+            self._lines.append(_Line(line + "\n", key, after))
+            self._wakeup.set()
 
     async def _write(self) -> None:
         writer = None
+        self._writing = True
         try:
             if self._console is None:
                 writer = DescriptorWriter(2)
-            async for text, child in self._receive:
+            while True:
+                while not self._lines:
+                    await self._wakeup.wait()
+                text, key, after = self._lines[0]
                 data = text.encode("utf-8", "backslashreplace")
                 if self._console is not None:
-                    await self._console.notify(data)
+                    await self._console.notify(data, after=after)
                 elif writer is not None:
                     await writer.write([data])
-                if child is not None:
-                    self._told.add(child)
+                self._lines.popleft()
+                if key is not None:
+                    self._told.add(key)
         except OSError:
-            pass  # nobody listens
+            self._lines.clear()  # nobody listens
         finally:
+            self._writing = False
             if writer is not None:
                 writer.close()
-
-
-def _has_failed(child: Child) -> bool:
-    """Whether it failed by itself, and not because it was stopped."""
-    completed = child.completed
-    return completed is not None and not completed.exit.ok and completed.reason != "stopped"
-
-
-def _why(child: Child) -> str:
-    completed = child.completed
-    assert completed is not None
-    if completed.exit.signal is not None:
-        import signal
-
-        try:
-            return signal.Signals(completed.exit.signal).name
-        except ValueError:
-            return f"signal {completed.exit.signal}"
-    return str(completed.exit)
-
-
-def write_summary(options: RunOptions, aggregator: StreamAggregator, status: int) -> bool:
-    """Write `--summary`: whole or not at all. False if it could not be written, after saying so."""
-    import json
-
-    figures = aggregator.statistics()
-    children = []
-    for child, task in zip(aggregator.children, options.tasks, strict=True):
-        completed = child.completed
-        exit_ = None if completed is None else completed.exit
-        own = child.statistics()
-        children.append(
-            {
-                "id": child.id,
-                "name": child.name,
-                "command": task.command,
-                "pid": child.pid,
-                "exitCode": exit_ and exit_.code,
-                "signal": exit_ and exit_.signal,
-                "error": exit_ and exit_.error,
-                "reason": completed and completed.reason,
-                "duration": round(own.uptime * 1000),
-                "bytes": own.bytes,
-                "lines": own.lines,
-                "interventions": own.interventions,
-            }
-        )
-    summary = {
-        "exitStatus": status,
-        "duration": round((trio.current_time() - aggregator.opened_at) * 1000),
-        "completed": figures.completed,
-        "failed": figures.failed,
-        "totalBytes": figures.bytes,
-        "totalLines": figures.lines,
-        "totalInterventions": figures.interventions,
-        "children": children,
-    }
-    assert options.summary is not None
-    try:
-        with open(options.summary, "w", encoding="utf-8") as file:
-            json.dump(summary, file, indent=2)
-            file.write("\n")
-    except OSError as error:
-        say(f"axiom-trio: the summary could not be written to {options.summary}: {error.strerror}\n")
-        return False
-    return True

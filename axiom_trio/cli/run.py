@@ -5,45 +5,60 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
+from contextlib import suppress
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+import attrs
 import trio
 
 from axiom_trio.cli import say
-from axiom_trio.cli.report import Reporter, write_summary
+from axiom_trio.cli.limits import allow_descriptors
+from axiom_trio.cli.outputs import Outputs, UnwritableError, stdout_sink
+from axiom_trio.cli.report import Reporter
+from axiom_trio.cli.serving import Serving
 from axiom_trio.engine.opening import open_aggregator
+from axiom_trio.engine.run import succeeded
+from axiom_trio.executors import cgroup
 from axiom_trio.executors.process import ProcessExecutor
 from axiom_trio.executors.pty import PtyExecutor
-from axiom_trio.sansio.errors import SinkError
+from axiom_trio.sansio.errors import JournalError, SinkError, SpecificationError
 from axiom_trio.sansio.log import GATE
-from axiom_trio.sansio.names import shorten
-from axiom_trio.sansio.text import SHORT_ID, TextFormat
-from axiom_trio.sinks.console import ConsoleSink
+from axiom_trio.sansio.names import SHORT_ID, shorten
+from axiom_trio.sansio.supervision import Supervision
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
-    from axiom_trio.abc import Executor, Sink
+    from axiom_trio.abc import Executor
     from axiom_trio.cli.options import RunOptions
     from axiom_trio.cli.tasks import TaskSpec
     from axiom_trio.engine.aggregator import StreamAggregator
+    from axiom_trio.engine.child import Child
+    from axiom_trio.engine.screens import Screens
+    from axiom_trio.terminal.interaction import Interaction
+    from axiom_trio.terminal.rows import SettledRows
+    from axiom_trio.terminal.sink import TerminalSink
 
-CONSUMER_GONE = 141
-OUTPUT_LOST = 3
 USAGE = 2
 
 
 def run(options: RunOptions, *, stdout_closed: bool) -> int:
     """Run to the end; returns the exit status."""
-    if options.summary is not None:
-        try:
-            with open(options.summary, "ab"):
-                pass
-        except OSError as error:
-            say(f"axiom-trio run: the summary can't be written to {options.summary}: {error.strerror}\n")
-            return USAGE
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # were it ignored, exit statuses would vanish
-    return trio.run(_Run(options, stdout_closed=stdout_closed).main)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback before the first child and after the last
+    allow_descriptors(len(options.tasks))
+    try:
+        try:
+            this_run = _Run(options, stdout_closed=stdout_closed)
+        except (UnwritableError, JournalError, SpecificationError) as error:
+            say(f"axiom-trio run: {error}\n")
+            return USAGE
+        return trio.run(this_run.main)
+    finally:
+        cgroup.leave()
 
 
 class _Run:
@@ -54,49 +69,103 @@ class _Run:
         self._stdout_closed = stdout_closed
         self._terminal = not stdout_closed and os.isatty(1)
         self._color = options.color == "always" or (options.color == "auto" and self._terminal)
+        self._reporter: Reporter | None = None
         self._signal: signal.Signals | None = None
-        self._terminals: list[PtyExecutor] = []
+        self._interaction: Interaction | None = None
+        self._masked: Callable[[str], str] = str
+        if options.secrets:
+            from axiom_trio.sansio.masks import Masks
+
+            self._masked = Masks(options.secrets).text
+        stdout = stdout_sink(options, color=self._color, terminal=self._terminal, width=self._padding)
+        self._screens: Screens | None = None
+        self._terminal_sink: TerminalSink | None = None
+        if self._terminal and options.output in ("lines", "raw"):
+            from axiom_trio.terminal.sink import TerminalSink
+
+            self._terminal_sink = stdout if isinstance(stdout, TerminalSink) else None
+        self._outputs = Outputs(
+            options,
+            None if stdout_closed else stdout,
+            stdout_closed=stdout_closed and stdout is not None,
+            masked=self._masked,
+            notify=self._notice,
+        )
 
     async def main(self) -> int:
         options = self._options
-        status = 0
-        sinks = self._sinks()
-        reporter = Reporter(options, sinks)
+        reporter = self._reporter = Reporter(options, self._outputs.sinks)
+        reporter.begin()
+        supervision = Supervision(
+            retries=options.retries,
+            restart_after=options.restart_after,
+            restart_window=options.restart_window,
+            timeout=options.timeout,
+            idle_warn=options.idle_warn,
+            idle_timeout=options.idle_timeout,
+        )
         gc.enable()
         gc.freeze()  # what was imported is never garbage
         # What our parent made us ignore stays ignored: so do nohup, and a shell's background jobs.
-        asked = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        asked = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+        if self._terminal_sink is not None:
+            asked += (signal.SIGTSTP, signal.SIGCONT)
         heeded = [signum for signum in asked if signal.getsignal(signum) is not signal.SIG_IGN]
         with trio.open_signal_receiver(*heeded, signal.SIGWINCH) as signals:
             try:
                 async with trio.open_nursery() as nursery:
                     async with open_aggregator(
-                        sinks,
+                        self._outputs.sinks,
                         jobs=options.jobs,
+                        halt=options.halt,
+                        supervision=supervision,
                         grace=options.grace,
                         stats_interval=options.stats_interval if options.output == "jsonl" else 0.0,
                         gate=options.buffer_size or GATE,
                         flush_interval=options.flush_interval,
+                        mask=options.secrets,
+                        pace=options.pace,
+                        allow_daemons=options.allow_daemons,
+                        subreaper=sys.platform == "linux",
+                        guardian=sys.platform == "linux",
+                        rules=options.rules,
                     ) as aggregator:
                         nursery.start_soon(self._watch_signals, signals, aggregator, reporter)
+                        nursery.start_soon(self._outputs.log_jobs, aggregator)
                         if not options.quiet:
                             nursery.start_soon(reporter.report, aggregator)
+                        self._interact(nursery, aggregator)
+                        if self._terminal_sink is not None:
+                            nursery.start_soon(self._show_screens, self._terminal_sink, aggregator)
+                        if self._terminal_sink is not None and self._has_footer:
+                            nursery.start_soon(self._view, self._terminal_sink, aggregator)
+                        children: dict[TaskSpec, Child] = {}
+
+                        def start(task: TaskSpec) -> Child:
+                            return aggregator.start_soon(
+                                self._executor(task),
+                                name=task.name,
+                                supervision=attrs.evolve(supervision, **task.supervision),
+                                after=[children[other] for other in task.after],
+                            )
+
                         for task in options.tasks:
-                            aggregator.start_soon(self._executor(task), name=task.name)
+                            children[task] = start(task)
+                        serving = Serving(
+                            aggregator, children, start=start, masked=self._masked, notice=self._notice
+                        )
+                        nursery.start_soon(serving.run)
+                    await serving.finish()
                     nursery.cancel_scope.cancel(reason="all children have ended")
-            except* SinkError as group:
-                status = self._sink_failed(group)
-        if self._stdout_closed and options.output != "none":
-            say("axiom-trio: stdout is closed: nothing could be shown\n")
-            status = OUTPUT_LOST
+            except* SinkError:
+                pass  # the aggregator remembers
+        status = self._outputs.finish(aggregator)
         if self._signal is not None:
             status = 128 + self._signal
-        elif not status and any(not c.completed or not c.completed.exit.ok for c in aggregator.children):
+        elif not status and not succeeded(aggregator.children, options.success):
             status = 1
         reporter.finish(aggregator, status)
-        if options.summary is not None and not write_summary(options, aggregator, status):
-            status = status or OUTPUT_LOST
-        return status
+        return self._outputs.write_summary(aggregator, status)
 
     # --- what runs
 
@@ -104,15 +173,23 @@ class _Run:
         env = None if task.env is None else {**os.environ, **task.env}
         pty = task.pty if task.pty is not None else self._options.pty
         if pty if pty is not None else self._terminal:
-            executor = PtyExecutor(task.command, cwd=task.cwd, env=env, size=self._window())
-            self._terminals.append(executor)
-            return executor
+            # Echo on: programs that edit lines show them only then, and one that switches it off asks for a
+            # password. What is typed is shown behind its prompt; nothing else changes.
+            return PtyExecutor(task.command, cwd=task.cwd, env=env, size=self._window(), echo=True)
         return ProcessExecutor(
             task.command,
             cwd=task.cwd,
             env=env,
             stderr=self._options.stderr,
-            stdin=self._options.stdin,
+            stdin="pipe" if self._is_written_to(task) else self._options.stdin,
+        )
+
+    def _is_written_to(self, task: TaskSpec) -> bool:
+        """Whether a rule may write into it."""
+        return any(
+            rule.applies_to(task.name) and (rule.send is not None or rule.keys is not None)
+            for rule in self._options.rules
+            if rule.mode not in ("off", "notify")
         )
 
     def _window(self) -> tuple[int, int]:
@@ -123,9 +200,10 @@ class _Run:
             except OSError:
                 continue
             if rows > 0 and columns > 0:
-                return rows, max(20, columns - self._prefix_width() - 1)
+                return rows, max(20, columns - self._prefix_width - 1)
         return 24, 80
 
+    @cached_property  # it looks at all names, and each child asks
     def _prefix_width(self) -> int:
         if self._options.output == "raw" or not self._options.prefix:
             return 0
@@ -136,41 +214,97 @@ class _Run:
         widths = (len(self._options.prefix.format(name=name, **fields)) for name in names)
         return max(widths) + (25 if self._options.timestamps else 0)
 
-    # --- where it goes
+    @property
+    def _padding(self) -> int:
+        if not self._options.pad:
+            return 0
+        return self._prefix_width - (25 if self._options.timestamps else 0)
 
-    def _sinks(self) -> list[Sink]:
+    def _notice(self, text: str) -> None:
+        if self._reporter is not None:
+            self._reporter.notice(text)
+        else:
+            say(f"axiom-trio: {text}\n")
+
+    # --- who types
+
+    def _interact(self, nursery: trio.Nursery, aggregator: StreamAggregator) -> None:
         options = self._options
-        if options.output == "none" or self._stdout_closed:
-            return []
-        if options.output == "jsonl":
-            from axiom_trio.sinks.jsonl import JsonlSink
+        if options.interactive or self._typed_to:
+            from axiom_trio.terminal.interaction import Interaction
 
-            return [JsonlSink()]
-        raw = options.output == "raw"
-        text = TextFormat(
-            prefix="" if raw else options.prefix,
-            timestamps=options.timestamps,
+            self._interaction = Interaction(
+                aggregator,
+                self._terminal_sink if self._typed_to else None,
+                asked=bool(options.interactive),
+                quiet=options.quiet,
+                say=self._notice,
+                resize=lambda child: child.resize(*self._window()),
+            )
+            nursery.start_soon(self._interaction.run)
+
+    @property
+    def _typed_to(self) -> bool:
+        """Whether a person may write to the children: in the footer they see what they type."""
+        return self._terminal_sink is not None and self._has_footer and self._options.interactive is not False
+
+    # --- the view
+
+    @property
+    def _has_footer(self) -> bool:
+        """Whether there is to be a footer, where the terminal has room for one."""
+        options = self._options
+        if options.progress == "never" or (options.progress == "auto" and options.quiet):
+            return False
+        from axiom_trio.terminal.view import can_have_footer
+
+        return options.escapes != "raw" and can_have_footer(os.environ)  # raw: the children draw
+
+    async def _view(self, sink: TerminalSink, aggregator: StreamAggregator) -> None:
+        from axiom_trio.terminal.view import View
+
+        labels = None
+        if self._options.prefix_length is not None:
+            names = [task.name for task in self._options.tasks]
+            labels = dict(zip(names, shorten(names, self._options.prefix_length), strict=True))
+        journal = self._options.journal is not None and self._options.pace != "console"
+        view = View(
+            sink,
+            aggregator,
             color=self._color,
-            escapes=options.escapes or ("color" if self._terminal else "raw"),
-            name_length=options.prefix_length,
-            width=self._prefix_width() - (25 if options.timestamps else 0) if options.pad and not raw else 0,
+            labels=labels,
+            journal=journal,
+            at_once=self._options.progress == "always",
+            screens=lambda: self._screens,
         )
-        if options.output == "grouped":
-            from axiom_trio.sinks.grouped import GroupedSink
+        try:
+            await view.run()
+        except OSError:
+            pass  # the terminal is gone, and its sink says so
+        except Exception as error:  # noqa: BLE001 (no footer is worth the children)
+            self._notice(f"there is no footer any more: {error!r}")
+            with suppress(OSError):
+                await sink.draw([])
 
-            return [GroupedSink(text)]
-        return [ConsoleSink(text)]
+    async def _show_screens(self, sink: TerminalSink, aggregator: StreamAggregator) -> None:
+        """Have full-screen children's rows in the stream; what follows screens takes a while to import."""
+        rows = await trio.to_thread.run_sync(_settled_rows, abandon_on_cancel=True)
+        with suppress(RuntimeError):  # all is over already
+            self._screens = aggregator.screens
+            self._screens.show(rows(sink, sink.format, sink.lines))
+        if self._reporter is not None:
+            self._reporter.screens = self._screens
 
-    def _sink_failed(self, group: BaseExceptionGroup[SinkError]) -> int:
-        error: BaseException = group
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        cause = error.__cause__
-        if isinstance(cause, BrokenPipeError):
-            return CONSUMER_GONE
-        why = cause.strerror if isinstance(cause, OSError) and cause.strerror else cause
-        say(f"axiom-trio: output was lost: stdout could not be written ({why})\n")
-        return OUTPUT_LOST
+    async def _suspend(self) -> None:
+        """Stop, as Ctrl-Z asks, with the terminal as it was before."""
+        if self._interaction is not None and self._interaction.has_keyboard:
+            await self._interaction.suspend()
+            return
+        if self._terminal_sink is not None:
+            await self._terminal_sink.suspend()
+        handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTSTP)  # the whole program stops here
+        signal.signal(signal.SIGTSTP, handler)
 
     # --- signals
 
@@ -179,11 +313,34 @@ class _Run:
     ) -> None:
         async for signum in signals:
             if signum == signal.SIGWINCH:
-                for executor in self._terminals:
-                    executor.resize(*self._window())
+                window = self._window()
+                attached = None if self._interaction is None else self._interaction.attached
+                for child in aggregator.children:
+                    if child is not attached:
+                        child.resize(*window)
+                if self._terminal_sink is not None:
+                    self._terminal_sink.resized()
+                if self._interaction is not None:
+                    self._interaction.resized()
+            elif signum == signal.SIGTSTP:
+                await self._suspend()
+            elif signum == signal.SIGCONT:
+                if self._interaction is not None and self._interaction.has_keyboard:
+                    self._interaction.continued()
+                elif self._terminal_sink is not None:
+                    self._terminal_sink.resume()
             elif self._signal is None:
                 self._signal = signal.Signals(signum)
+                if self._terminal_sink is not None:
+                    self._terminal_sink.paused = False
                 reporter.stopping(aggregator)
                 aggregator.stop(signum=signal.SIGINT if signum == signal.SIGINT else signal.SIGTERM)
             else:
                 aggregator.stop(grace=0)
+
+
+def _settled_rows() -> type[SettledRows]:
+    import axiom_trio.engine.screens  # noqa: F401 (not on the loop)
+    from axiom_trio.terminal.rows import SettledRows
+
+    return SettledRows

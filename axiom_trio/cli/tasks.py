@@ -13,7 +13,7 @@ from axiom_trio.sansio.names import default_name, printable, unique
 
 TYPE_CHECKING = False  # type checkers know better; importing typing takes 5 ms
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
 
@@ -22,12 +22,13 @@ class UsageError(Exception):
 
     def __init__(self, sentence: str, program: str = "axiom-trio run") -> None:
         super().__init__(f"{program}: {printable(sentence)}")
+        self.sentence = sentence
 
 
 class TaskSpec:
     """One child to start."""
 
-    __slots__ = ("command", "cwd", "env", "name", "pty")
+    __slots__ = ("after", "command", "cwd", "env", "name", "pty", "supervision")
 
     def __init__(
         self,
@@ -37,6 +38,7 @@ class TaskSpec:
         cwd: str | None = None,
         env: dict[str, str] | None = None,
         pty: bool | None = None,
+        supervision: Mapping[str, Any] | None = None,
     ) -> None:
         """Describe a child.
 
@@ -46,15 +48,72 @@ class TaskSpec:
             cwd: The directory to run it in; None is ours.
             env: Variables to add to our environment.
             pty: Whether on a PTY; None leaves it to the run.
+            supervision: Values of `Supervision` that differ from the run's.
         """
         self.command = command
         self.name = name
         self.cwd = cwd
         self.env = env
         self.pty = pty
+        self.after: list[TaskSpec] = []
+        self.supervision = supervision or {}
+
+    def document(self, masked: Callable[[str], str]) -> dict[str, Any]:
+        """What a journal keeps of it, to run it again; `masked` takes the secrets out of a text."""
+        document: dict[str, Any] = {
+            "command": self.command,
+            "env": self.env or {},
+            "cwd": os.path.abspath(self.cwd or ""),
+            "supervision": dict(self.supervision),
+        }
+        harmless = _masked(document, masked)
+        return {
+            **harmless,
+            "masked": harmless != document,
+            "name": self.name,
+            "pty": self.pty,
+            "after": [other.name for other in self.after],
+        }
 
     def __repr__(self) -> str:
         return f"TaskSpec({', '.join(f'{slot}={getattr(self, slot)!r}' for slot in self.__slots__)})"
+
+
+def _masked(value: Any, masked: Callable[[str], str]) -> Any:
+    """The same with all its texts masked."""
+    if isinstance(value, str):
+        return masked(value)
+    if isinstance(value, list):
+        return [_masked(item, masked) for item in value]
+    if isinstance(value, dict):
+        return {key: _masked(item, masked) for key, item in value.items()}
+    return value
+
+
+def in_order(tasks: Sequence[TaskSpec], after: Mapping[str, Sequence[str]], path: str) -> list[TaskSpec]:
+    """The tasks so that each comes behind those it waits for, else as they stand; sets their `after`.
+
+    Raises:
+        UsageError: There is no such task, or they wait for each other.
+    """
+    by_name = {task.name: task for task in tasks}
+    for name, others in after.items():
+        for other in others:
+            if other not in by_name:
+                raise UsageError(
+                    f"{path}: [tasks.{name}] after: there is no task {other!r}{near(other, by_name)}"
+                )
+        by_name[name].after = [by_name[other] for other in others]
+    ordered: list[TaskSpec] = []
+    left = list(tasks)
+    while left:
+        task = next((task for task in left if all(other in ordered for other in task.after)), None)
+        if task is None:
+            circle = ", ".join(task.name for task in left)
+            raise UsageError(f"{path}: {circle} can never start, as they wait for each other (after)")
+        left.remove(task)
+        ordered.append(task)
+    return ordered
 
 
 def from_commands(commands: Sequence[str]) -> list[TaskSpec]:
@@ -115,31 +174,39 @@ def from_file(path: str) -> tuple[list[TaskSpec], dict[str, Any]]:
     return from_commands([line for _, line in _lines(label, text)]), {}
 
 
-def name_tasks(tasks: list[TaskSpec], names: Sequence[str]) -> None:
+def name_tasks(tasks: list[TaskSpec], names: Sequence[str], masked: Callable[[str], str] = str) -> None:
     """Make the names of tasks harmless to show and unique.
 
     Args:
         tasks: All of them, with their default names.
         names: Names the user chose for the first ones, which come before any
             default; an empty one leaves the default.
+        masked: Takes the secrets out of a text.
     """
     if len(names) > len(tasks):
         count = f"{len(tasks)} task" + "s" * (len(tasks) != 1)
         raise UsageError(f"there are {len(names)} names for {count}; leave out {len(names) - len(tasks)}")
-    chosen = {place: printable(name.strip()) for place, name in enumerate(names) if name.strip()}
-    defaults = {place: printable(task.name) for place, task in enumerate(tasks) if place not in chosen}
+    chosen = {place: masked(printable(name.strip())) for place, name in enumerate(names) if name.strip()}
+    defaults = {
+        place: masked(printable(task.name)) for place, task in enumerate(tasks) if place not in chosen
+    }
     given = unique(list(chosen.values()))
     rest = unique(list(defaults.values()), given)
     for place, name in zip((*chosen, *defaults), given + rest, strict=True):
         tasks[place].name = name
 
 
-def near(word: str, known: Iterable[str]) -> str:
+def near(word: str, known: Iterable[str], mark: str = "") -> str:
     """Say which known word was probably meant: `; did you mean names?`, or nothing."""
     import difflib
 
     matches = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {matches[0]}?" if matches else ""
+    return f"; did you mean {mark}{matches[0]}?" if matches else ""
+
+
+def read_text(path: str) -> str:
+    """The text of a file, `-` being standard input. Raises UsageError."""
+    return _read(path, "standard input" if path == "-" else path)
 
 
 def _read(path: str, label: str) -> str:

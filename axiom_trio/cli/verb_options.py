@@ -1,0 +1,274 @@
+"""The command lines of the verbs that talk to a running run: `ps`, `logs`, `send` and the others."""
+
+from __future__ import annotations
+
+from axiom_trio.cli.config import SETTINGS, convert, from_environment
+from axiom_trio.cli.tasks import UsageError, read_text
+from axiom_trio.cli.words import Grammar
+from axiom_trio.sansio.durations import parse_duration
+
+TYPE_CHECKING = False  # type checkers know better; importing typing takes 5 ms
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, Literal, TypeAlias
+
+    Verb: TypeAlias = Literal["ps", "logs", "send", "interrupt", "stop", "restart", "add", "wait", "attach"]
+    Reader: TypeAlias = tuple[str, Callable[[str], Any] | None]
+
+HELP = """\
+usage: axiom-trio run [options] COMMAND...     run many commands at once
+       axiom-trio replay [options] DIR         print a journal again
+       axiom-trio --version
+
+and from another terminal, with runs that go on:
+       axiom-trio ps                           show them and their children
+       axiom-trio attach [NAME]                a run here, or one child
+       axiom-trio logs [NAME]                  print what was written
+       axiom-trio send NAME TEXT               write to a child
+       axiom-trio wait NAME                    for its end, or --match REGEX
+       axiom-trio interrupt | restart NAME, stop [NAME], add COMMAND
+
+`axiom-trio run --help`, and so on, show the options."""
+
+
+_WHICH = """\
+      --run ID               which run, by the beginning of its id; default: the
+                             one this is started in, or the only one
+      --json                 in JSON, an object a line
+  -h, --help                 this text
+
+Exit status: 0; 1 refused, failed or not found; 2 usage; 4 no such run or child;
+124 time is up."""
+
+_TEXTS = {
+    "ps": """\
+usage: axiom-trio ps [options]
+
+Show the runs that go on, and their children.
+
+""",
+    "logs": """\
+usage: axiom-trio logs [options] [NAME]
+
+Print what the children of a run have written, as it showed it, and end.
+
+      --tail N               the last N lines; with --json, events
+      --since DURATION       what is no older than that
+      --after CURSOR         what came after this event
+      --grep REGEX           only lines in which it is found
+  -f, --follow               go on until the run has ended
+      --cursor               say on stderr where to go on: the last cursor
+  -p, --prefix TEMPLATE      '[{name}]'; fields: name id index pid time
+  -T, --timestamps           UTC time first
+      --color auto|always|never
+""",
+    "send": """\
+usage: axiom-trio send [options] NAME TEXT
+       axiom-trio send [options] NAME -f FILE
+
+Write a message into a child, as if typed, with Enter; say what became of it:
+confirmed, queued (written, not read yet), unconfirmed or refused (then the
+exit status is 1).
+
+  -f, --file FILE            the text is in FILE; -: on stdin
+      --keys                 TEXT is keys, such as '1<Enter>' or '<C-c>'
+      --when now|idle        idle: when it has been silent for 2 s (now)
+      --wait DURATION        how long to wait for that (60s)
+      --secret               it may answer a prompt for a password
+      --id ID                the same ID is never sent twice
+""",
+    "interrupt": """\
+usage: axiom-trio interrupt [options] NAME
+
+Send a child SIGINT, as Ctrl-C does.
+
+""",
+    "stop": """\
+usage: axiom-trio stop [options] [NAME]
+
+Ask a child to end, or the whole run, and kill it after the grace. Returns at
+once; `axiom-trio wait NAME` waits for the end.
+
+      --grace DURATION       between asking and killing (the run's)
+""",
+    "restart": """\
+usage: axiom-trio restart [options] NAME
+
+Start a child again; one that has ended comes back under its name.
+
+""",
+    "add": """\
+usage: axiom-trio add [options] COMMAND
+
+Give a run another child: a shell command line, run in this directory.
+
+  -n, --name NAME            its name
+      --pty, --pipe          what it writes to; default: as the run's others
+""",
+    "wait": """\
+usage: axiom-trio wait [options] NAME [--match REGEX | --exit]
+
+Wait until a child has written something, or has ended. What it has written
+before counts, so nothing is missed.
+
+      --match REGEX          until this is found in what it writes
+      --exit                 until it has ended; 1 if it failed (the default)
+      --after CURSOR         look only at what came after this event
+      --timeout DURATION     how long; then the exit status is 124
+""",
+    "attach": """\
+usage: axiom-trio attach [options] [NAME]
+
+Show a run in this terminal, or one child of it in full. Leaving it (Ctrl-] for
+a child; q, Ctrl-C or Ctrl-D for a run) does not touch the run.
+
+""",
+}
+_ARGUMENTS = {  # how many: at least, at most, and what to say
+    "ps": (0, 0, "it takes no arguments"),
+    "logs": (0, 1, "give the name of one child, or none for all"),
+    "send": (1, 2, "give the name of a child and the text, in quotes"),
+    "interrupt": (1, 1, "give the name of one child"),
+    "stop": (0, 1, "give the name of one child, or none for the whole run"),
+    "restart": (1, 1, "give the name of one child"),
+    "add": (1, 1, "give one command line, in quotes"),
+    "wait": (1, 1, "give the name of one child"),
+    "attach": (0, 1, "give the name of one child, or none for the whole run"),
+}
+
+
+_EXCLUDING = (("run", "url"), ("pty", "pipe"), ("match", "exit"), ("tail", "after"), ("keys", "secret"))
+
+
+def _text(text: str) -> str:
+    if not text:
+        raise ValueError("it must not be empty")
+    return text
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 16):
+        raise ValueError(f"{text!r} is not a whole number")
+    return int(text)
+
+
+def _regex(text: str) -> str:
+    return str(convert("include", text, "it"))
+
+
+def _when(text: str) -> str:
+    if text not in ("now", "idle"):
+        raise ValueError(f"{text!r} is neither now nor idle")
+    return text
+
+
+_COMMON: dict[str, Reader] = {
+    "run": ("", _text),
+    "url": ("", _text),
+    "token-file": ("", _text),
+    "json": ("", None),
+}
+_OPTIONS: dict[str, dict[str, Reader]] = {
+    "ps": {},
+    "logs": {
+        "tail": ("", _number),
+        "since": ("", parse_duration),
+        "after": ("", _number),
+        "grep": ("", _regex),
+        "follow": ("f", None),
+        "cursor": ("", None),
+        **{name: SETTINGS[name] for name in ("prefix", "timestamps", "color")},
+    },
+    "send": {
+        "file": ("f", _text),
+        "keys": ("", None),
+        "when": ("", _when),
+        "wait": ("", parse_duration),
+        "secret": ("", None),
+        "id": ("", _text),
+    },
+    "interrupt": {},
+    "stop": {"grace": ("", parse_duration)},
+    "restart": {},
+    "add": {"name": ("n", _text), "pty": ("", None), "pipe": ("", None)},
+    "wait": {
+        "match": ("", _regex),
+        "exit": ("", None),
+        "after": ("", _number),
+        "timeout": ("", parse_duration),
+    },
+    "attach": {},
+}
+
+
+class VerbOptions:
+    """What a verb was asked to do: `name` and `text` are its words, the rest are options."""
+
+    verb: Verb
+    __slots__ = ("_given", "name", "text", "token", "verb")
+
+    def __init__(
+        self, verb: Verb, name: str | None, text: str | None, token: str | None, given: dict[str, Any]
+    ) -> None:
+        self.verb = verb
+        self.name = name
+        self.text = text
+        self.token = token
+        self._given = given
+
+    def get(self, option: str, default: Any = None) -> Any:
+        """The value of an option, by its long name."""
+        return self._given.get(option, default)
+
+
+def parse_verb(verb: Verb, argv: Sequence[str], environ: Mapping[str, str]) -> VerbOptions | str:
+    """Understand the words after `axiom-trio VERB`; see `options.parse`."""
+    program = f"axiom-trio {verb}"
+    try:
+        return _parse(verb, argv, environ, program)
+    except UsageError as error:
+        raise UsageError(error.sentence, program) from None
+
+
+def _parse(verb: Verb, argv: Sequence[str], environ: Mapping[str, str], program: str) -> VerbOptions | str:
+    known = {**_OPTIONS[verb], **_COMMON}
+
+    def read(name: str, value: object, where: str) -> Any:
+        reader = known[name][1]
+        if reader is None:
+            return value
+        try:
+            return reader(str(value))
+        except ValueError as error:
+            raise UsageError(f"{where}: {error}") from None
+
+    given, words, behind = Grammar(verb, known, once={}, convert=read).scan(argv)
+    if "help" in given:
+        return _TEXTS[verb] + _WHICH
+    words += behind or []
+    least, most, hint = _ARGUMENTS[verb]
+    if not least <= len(words) <= most:
+        raise UsageError(f"{hint}: {program} --help")
+    for one, other in _EXCLUDING:
+        if given.get(one) and given.get(other) is not None:
+            raise UsageError(f"--{one} and --{other} exclude each other; give one of them")
+    if "token-file" in given and "url" not in given:
+        raise UsageError("--token-file goes with --url; runs on this machine need no token")
+    token = None
+    if "token-file" in given:
+        token = read_text(given["token-file"]).strip()
+        if not (token.isascii() and token.isprintable() and token and " " not in token):
+            raise UsageError(f"{given['token-file']} holds no token: it must be one word")
+    text = words[1] if len(words) > 1 else None
+    if verb == "send":
+        if (text is None) == ("file" not in given):
+            raise UsageError(f"give the text, or --file: {program} --help")
+        if text is None:
+            text = read_text(given["file"]).removesuffix("\n")
+    if verb == "add":
+        text, words = words[0], []
+    if verb == "logs":
+        given = {**from_environment(environ), **given}
+    if "run" not in given and "url" not in given and environ.get("AXIOM_RUN_ID"):
+        given["inside"] = environ["AXIOM_RUN_ID"]
+    return VerbOptions(verb, words[0] if words else None, text, token, given)
