@@ -10,7 +10,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks import goals, helpers, machine, picture, report
+from benchmarks.footer import footer
 from benchmarks.inprocess import inprocess
+from benchmarks.intervention import intervention
+from benchmarks.journal import journal
 from benchmarks.latency import latency
 from benchmarks.many import many, stop
 from benchmarks.memory import memory
@@ -24,7 +27,10 @@ MEASUREMENTS = {
     "throughput": throughput,
     "lines": lines,
     "pty": pty,
+    "journal": journal,
     "latency": latency,
+    "intervention": intervention,
+    "footer": footer,
     "memory": memory,
     "many": many,
     "stop": stop,

@@ -32,6 +32,11 @@ def against(case: str, peer: str, metric: str = "mb_s") -> Callable[[Cases], flo
     return lambda cases: cases[case].ratio(OURS, peer, metric) if case in cases else None
 
 
+def journal_against(other: str) -> Callable[[Cases], float | None]:
+    ours = "axiom-trio --journal"
+    return lambda cases: cases["journal"].ratio(ours, other, "mb_s") if "journal" in cases else None
+
+
 def of(case: str, metric: str, subject: str = OURS, scale: float = 1.0) -> Callable[[Cases], float | None]:
     def value(cases: Cases) -> float | None:
         found = cases[case].median(subject, metric) if case in cases else None
@@ -51,6 +56,11 @@ def defects(cases: Cases) -> float | None:
     if not verdicts:
         return None
     return float(sum(v.get(what, 0) for v in verdicts for what in (*verify.DEFECTS, "unread")))
+
+
+def footer(case: str, metric: str) -> Callable[[Cases], float | None]:
+    """With a footer, against without."""
+    return lambda cases: cases[case].ratio("with footer", "without", metric) if case in cases else None
 
 
 def best_peer(cases: Cases) -> float | None:
@@ -87,9 +97,21 @@ GOALS = [
     Goal("own CPU from pipes", 1.0, "s/GB", of("throughput-large", "cpu_s_gb")),
     Goal("own CPU from PTYs", 3.0, "s/GB", of("pty", "cpu_s_gb")),
     Goal("PTYs, against C readers", 0.6, "×", against("pty", "C readers"), True),
+    Goal("with a journal, against without", 0.67, "×", journal_against("axiom-trio"), True),
+    Goal("with a journal, against tee per child", 1.0, "×", journal_against("tee per child"), True),
+    Goal("with a journal, against script -c", 1.0, "×", journal_against("script -c"), True),
     Goal("latency p50, 10 and 100 children", 0.2, "ms", lambda cases: worst(cases, IDLE, "p50", 1e-3)),
     Goal("latency p99, 10 and 100 children", 0.6, "ms", lambda cases: worst(cases, IDLE, "p99", 1e-3)),
     Goal("latency p99 beside a flood", 1.0, "ms", lambda cases: worst(cases, FLOOD, "p99", 1e-3)),
+    Goal(
+        "intervention p99, to console and subscriptions", 5, "ms", of("intervention-idle", "p99", scale=1e-3)
+    ),
+    Goal("intervention p99, beside ten floods", 5, "ms", of("intervention-flood", "p99", scale=1e-3)),
+    Goal("the same by a rule", 5, "ms", of("intervention-rule", "p99", scale=1e-3)),
+    Goal("the same by the keyboard", 5, "ms", of("intervention-keyboard", "p99", scale=1e-3)),
+    Goal("throughput with a footer, against without", 0.9, "×", footer("footer-throughput", "mb_s"), True),
+    Goal("latency p50 with a footer, against without", 1.1, "×", footer("footer-latency-idle", "p50")),
+    Goal("the same beside a flood", 1.1, "×", footer("footer-latency-flood", "p50")),
     Goal("peak memory, 10 children that flood", 32, "MB", of("memory-10", "mb")),
     Goal("peak memory, 100 children that flood", 40, "MB", of("memory-100", "mb")),
     Goal("peak memory, 1000 idle children", 40, "MB", of("memory-idle", "mb")),

@@ -6,12 +6,11 @@ Run as a program with axiom-trio's own interpreter, it does the work once and pr
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
-from pathlib import Path
 
-from benchmarks.series import Case, Context, Sample, ToolFailedError, interleave
+from benchmarks.program import run_program
+from benchmarks.series import Case, Context, Sample, interleave
 from benchmarks.startup import python_of_axiom
 
 TASKS, BATCHES, LINES = 10_000, 5, 20
@@ -26,17 +25,7 @@ def inprocess(context: Context) -> list[Case]:
         return [result]
 
     def measure(_: str) -> Sample:
-        done = subprocess.run(
-            [python, "-m", "benchmarks.inprocess", str(tasks)],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            cwd=Path(__file__).parent.parent,
-            check=False,
-        )
-        if done.returncode:
-            raise ToolFailedError((done.stderr.strip().splitlines() or ["failed"])[-1])
-        return json.loads(done.stdout)
+        return run_program(python, "benchmarks.inprocess", tasks)
 
     return [interleave(result, ["axiom-trio"], min(context.rounds, 1 if context.quick else 5), measure)]
 

@@ -79,6 +79,19 @@ def pty(cases: Cases) -> str:
     return f"## {case.title}\n\n" + table(["", "MB/s", "ours / theirs", "own CPU, s/GB", "output"], rows)
 
 
+def journal(cases: Cases) -> str:
+    if "journal" not in cases:
+        return ""
+    case = cases["journal"]
+    ours = "axiom-trio --journal"
+    rows = []
+    for tool in subjects([case]):
+        value = None if tool == ours else case.ratio(ours, tool, "mb_s")
+        ratio = "" if value is None else f"{value:.2f} ×"
+        rows.append([label(tool), cell(case, tool, "mb_s"), ratio, cell(case, tool, "cpu_s_gb")])
+    return f"## {case.title}\n\n" + table(["", "MB/s", "with a journal / this", "own CPU, s/GB"], rows)
+
+
 def latency(cases: Cases) -> str:
     chosen = [case for name, case in cases.items() if name.startswith("latency-")]
     if not chosen:
@@ -167,7 +180,18 @@ def markdown(result: dict, cases: Cases) -> str:
         goals(result["goals"], judged=not result["quick"] and not result.get("size")),
         throughput(cases),
         pty(cases),
+        journal(cases),
         latency(cases),
+        by_case(
+            cases,
+            "intervention-",
+            "Intervention, from the attempt to the last of console and subscriptions, p99",
+            "p99",
+            "µs",
+        ),
+        by_case(cases, "footer-throughput", "On a terminal, with a footer and without", "mb_s", "MB/s"),
+        by_case(cases, "footer-latency-", "The same, latency p50", "p50", "µs"),
+        by_case(cases, "footer-latency-", "The same, latency p99", "p99", "µs"),
         by_case(cases, "memory-", "Peak memory", "tree_mb", "MB, all processes of the tool"),
         many(cases),
         startup(cases),
