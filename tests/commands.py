@@ -176,14 +176,20 @@ class Terminal:
     """A command on a terminal of its own, which is its controlling one; stderr too unless asked otherwise."""
 
     def __init__(
-        self, *arguments: str, rows: int = 30, columns: int = 100, stderr: Any = None, **extra: str
+        self,
+        *arguments: str,
+        rows: int = 30,
+        columns: int = 100,
+        stderr: Any = None,
+        argv: list[str] | None = None,
+        **extra: str,
     ) -> None:
         self.master, slave = os.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.modes = termios.tcgetattr(slave)
         self.slave = slave
         self.process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _ON_TERMINAL, *command(*arguments)],
+            [sys.executable, "-I", "-S", "-c", _ON_TERMINAL, *(argv or command(*arguments))],
             stdin=slave,
             stdout=slave,
             stderr=slave if stderr is None else stderr,

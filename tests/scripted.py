@@ -96,6 +96,58 @@ def escaped(report: str, seconds: str = "1000") -> None:
     time.sleep(float(seconds))
 
 
+def polite_daemon(report: str) -> None:
+    """Leave a grandchild in a session of its own that holds nothing of ours and says when it got SIGTERM."""
+    reader, writer = os.pipe()
+    if os.fork():
+        os.read(reader, 1)
+        write(b"hi\n")
+        os._exit(0)
+    os.setsid()
+    file = os.open(report, os.O_WRONLY | os.O_CREAT, 0o600)
+
+    def handler(signum: int, _frame: object) -> None:
+        os.write(file, b"got %d\n" % signum)
+        os._exit(0)
+
+    signal.signal(signal.SIGTERM, handler)
+    os.write(writer, b"x")
+    for descriptor in range(3):
+        os.close(descriptor)
+    while True:
+        time.sleep(1000)
+
+
+def orphans(count: str) -> None:
+    """Leave many processes in sessions of their own that end soon, and live on until there's a signal."""
+    for number in range(int(count)):
+        if not os.fork():
+            if not os.fork():
+                os.setsid()
+                time.sleep(0.01 * (number % 20))
+            os._exit(0)
+        os.wait()
+    write(b"ready\n")
+    while True:
+        time.sleep(1000)
+
+
+def interrupts() -> None:
+    """Say of each SIGINT that it came; end half a second after the first."""
+
+    def handler(signum: int, _frame: object) -> None:
+        write(b"caught %d\n" % signum)
+
+    signal.signal(signal.SIGINT, handler)
+    write(b"ready\n")
+    while True:
+        time.sleep(1000)
+        deadline = time.monotonic() + 0.5
+        while time.monotonic() < deadline:
+            time.sleep(0.05)
+        os._exit(0)
+
+
 def flooding_heir() -> None:
     """Leave a grandchild in our group that writes without end, and end."""
     if os.fork():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import trio
 import trio.testing
 
 import axiom_trio
+from axiom_trio.cli.rules import from_tables
 from axiom_trio.testing import check_sink
 
 GUIDE = (Path(__file__).parents[1] / "docs" / "guide.md").read_text(encoding="utf-8")
@@ -34,3 +36,16 @@ def test_the_guides_executors_sinks_and_tests_work() -> None:
 
 def test_the_guides_program_is_python() -> None:
     compile(examples()["In a program"], "guide", "exec")
+
+
+def test_the_guides_rules_are_rules() -> None:
+    [text] = re.findall(r"```toml\n(\[\[rules\]\].*?)```", GUIDE, re.DOTALL)
+    names = [rule.name for rule in from_tables("guide", tomllib.loads(text)["rules"])]
+    assert names == ["rule 1", "rule 2", "rule 3", "claude: yes", "claude: waits for an answer"]
+
+
+def test_the_guides_journal_is_written_and_read(tmp_path: Path) -> None:
+    source = examples()["In a program"]
+    names: dict[str, object] = {"axiom_trio": axiom_trio}
+    exec(source[source.index("async def record_and_read") :], names)
+    assert trio.run(names["record_and_read"], tmp_path / "journal") == (b"kept\n", True, ())

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 import axiom_trio
 from axiom_trio.cli.config import SETTINGS
-from axiom_trio.cli.options import HELP, RUN_HELP, RunOptions, parse
+from axiom_trio.cli.options import RUN_HELP, RunOptions, parse
 from axiom_trio.cli.tasks import UsageError
+from axiom_trio.cli.verb_options import HELP
 
 DEFAULTS = {slot: getattr(RunOptions([]), slot) for slot in RunOptions.__slots__ if slot != "tasks"}
 
@@ -81,8 +82,28 @@ def test_defaults() -> None:
         ("-j 4", {"jobs": 4}),
         ("--grace 0", {"grace": 0.0}),
         ("--grace 500ms", {"grace": 0.5}),
+        ("--halt now,fail=20%", {"halt": "now,fail=20%"}),
+        ("--halt soon,success=2", {"halt": "soon,success=2", "success": "any"}),
+        ("--halt soon,success=2 -s all", {"halt": "soon,success=2"}),
+        ("-k", {"halt": "now,done=1"}),
+        ("--kill-others", {"halt": "now,done=1"}),
+        ("--kill-others-on-fail", {"halt": "now,fail=1"}),
+        ("-s first", {"success": "first"}),
+        ("--retries 3", {"retries": 3}),
+        ("--restart-after 2s", {"restart_after": 2.0}),
+        ("--restart-after exponential", {"restart_after": "exponential"}),
+        ("--restart-window 1m", {"restart_window": 60.0}),
+        ("--timeout 1h --timeout 0", {}),
+        ("--timeout 1h", {"timeout": 3600.0}),
+        ("--idle-warn 0", {"idle_warn": None}),
+        ("--idle-timeout 500ms", {"idle_timeout": 0.5}),
         ("--stats-interval 0", {"stats_interval": 0.0}),
         ("--summary s.json", {"summary": "s.json"}),
+        ("--joblog j", {"joblog": "j"}),
+        ("--files d", {"files": "d"}),
+        ("--journal j", {"journal": "j"}),
+        ("--journal j --pace console --fsync=never", {"journal": "j", "pace": "console", "fsync": "never"}),
+        ("--journal-size 2M --journal j", {"journal": "j", "journal_size": 2 << 20}),
         ("--buffer-size 1000", {"buffer_size": 1000}),
         ("--buffer-size 64k", {"buffer_size": 65536}),
         ("--buffer-size 64K", {"buffer_size": 65536}),
@@ -209,9 +230,14 @@ def test_a_file_of_settings_only(empty_directory: Path) -> None:
         (["-Tx"], "there is no option -x; "),
         (["-pty", "x"], "there is no option -pty; did you mean --pty?"),
         (["--\x1b[2J\n"], "there is no option --^[[2J^J; "),
-        (["--halt", "never"], "--halt is not supported yet by this version"),
+        (["--halt", "now"], "--halt: 'now' is no halt policy; write never, or such as soon,fail=1"),
+        (["-k", "--halt", "never"], "--halt and --kill-others exclude each other; give one of them"),
+        (["-s", "", "x"], "--success: '' is not all, any, first or last, nor the name of a child"),
+        (["-s", "b", "x"], "--success: 'b' is not all, any, first or last, nor the name of a child"),
+        (["--retries", "-1"], "--retries: '-1' is not a whole number"),
+        (["--restart-after", "fast"], "--restart-after: 'fast' is not a duration; "),
+        (["--timeout", "soon"], "--timeout: 'soon' is not a duration; "),
         (["--listen=80"], "--listen is not supported yet by this version"),
-        (["-k"], "-k is not supported yet by this version"),
         (["--pad=yes"], "--pad takes no value, so leave out 'yes'"),
         (["x", "-j"], "-j needs a value after it; axiom-trio run --help shows which"),
         (["x", "--names"], "--names needs a value after it"),
@@ -247,7 +273,13 @@ def test_a_file_of_settings_only(empty_directory: Path) -> None:
         (["--buffer-size", "1.5M"], "--buffer-size: '1.5M' is not a size; "),
         (["--buffer-size", "1kk"], "--buffer-size: '1kk' is not a size; "),
         (["--summary", ""], "--summary: '' is no file name"),
+        (["--journal", "", "x"], "--journal: '' is no file name"),
+        (["--pace", "journal", "x"], "pace says how a journal is written; give --journal DIR too"),
+        (["--fsync", "interval", "x"], "fsync says how a journal is written; give --journal DIR too"),
+        (["--fsync", "sometimes"], "--fsync: 'sometimes' is not one of never, interval, always"),
+        (["--journal-size", "0"], "--journal-size: '0' is not a size; "),
         (["--pty", "--pipe", "x"], "--pty and --pipe exclude each other; give one of them"),
+        (["-i", "--no-interactive", "x"], "--interactive and --no-interactive exclude each other; give one"),
         (["-f", "a", "-f", "b"], "-f takes the name of one file, and may stand only once"),
         (["-f", ""], "-f takes the name of one file"),
         (["-f", "nix"], "cannot read nix: No such file or directory"),
@@ -310,3 +342,22 @@ def test_a_plain_command_line_imports_next_to_nothing() -> None:
     command = [sys.executable, "-S", "-c", code]
     shown = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
     assert {*shown.stdout.split()} <= {"__future__", *sys.builtin_module_names}
+
+
+def test_who_is_to_be_written_to_has_an_input(empty_directory: Path) -> None:
+    assert changed(run("-i", "x")) == {"interactive": True, "stdin": "pipe"}
+    assert changed(run("--stdin", "null", "-i", "x")) == {"interactive": True}
+    assert changed(run("--no-interactive", "x")) == {"interactive": False}
+    file = empty_directory / "axiom.toml"
+    file.write_text('[run]\ninteractive = true\nstdin = "null"\n[tasks.a]\ncommand = "x"\n')
+    assert changed(run()) == {"interactive": True}
+    assert changed(run("--no-interactive")) == {"interactive": False}
+    file.write_text('[run]\ninteractive = true\nno-interactive = true\n[tasks.a]\ncommand = "x"\n')
+    assert "exclude each other" in refused("run")
+
+
+def test_stdin_is_read_by_one_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    import io
+
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"x\n")))
+    assert "-i reads standard input" in refused("run", "-i", "-f", "-")

@@ -279,7 +279,7 @@ def test_a_stdout_whose_reader_never_reads_is_given_up_after_a_signal() -> None:
     )
     os.close(writer)
     select.select([reader], [], [], PATIENCE)
-    time.sleep(0.3)
+    time.sleep(0.3)  # the pipe is full by then, and the run waits for its reader
     process.terminate()
     _, stderr = process.communicate(timeout=PATIENCE)
     os.close(reader)

@@ -23,7 +23,7 @@ def test_children_are_on_terminals_with_colours_and_the_window_they_have() -> No
     assert result.status == 0
     assert b"\x1b[36m[a]\x1b[0m 30 96\r\n" in result.stdout
     assert b"\x1b[33m[b]\x1b[0m \x1b[31mred\x1b[0m\r\n" in result.stdout
-    assert b"2 completed" in result.stdout
+    assert b"ALL TASKS COMPLETED\x1b[0m  2 children" in result.stdout
 
 
 def test_a_resize_is_passed_on() -> None:
@@ -83,7 +83,7 @@ def test_ctrl_c_works_on_a_terminal_that_takes_nothing(on: str, leak_check: Leak
 
 
 def test_ctrl_s_holds_the_children_and_ctrl_q_loses_nothing() -> None:
-    with Terminal("--color", "never", "seq 1 20000") as terminal:
+    with Terminal("--color", "never", "--progress", "never", "seq 1 20000") as terminal:
         terminal.read_until(b"] 10\r\n")
         terminal.type(b"\x13")
         wait_until(lambda: not terminal.read())
@@ -129,11 +129,14 @@ def test_reports_do_not_tear_lines() -> None:
     with Terminal("--color", "never", *(f"echo {n}; exit 3" for n in range(20))) as terminal:
         result = terminal.finish()
     assert result.status == 1
-    for line in result.stdout.split(b"\r\n"):
-        assert line == b"" or re.fullmatch(
-            r"\[echo(-\d+)?\] \d+|✗ \[.*\(\d.*s\)|✗ 20 of 20 failed .* more", line.decode()
+    shown = result.stdout.decode().split("\r\n")
+    for line in shown[: shown.index(next(line for line in shown if line.startswith("ALL TASKS")))]:
+        assert re.fullmatch(
+            r"|▶ 20 children|\[echo(-\d+)?\] \d+|  │ \d+"
+            r"|✗ \[.*\] Failed: exit 3 \(\d.*s\)|✗ \[.*\] Failed: exit 3; all it wrote:",
+            line,
         )
-    assert result.stdout.count(b"] failed: exit 3") == 20
+    assert result.stdout.count(b"] Failed: exit 3 (") == 20
 
 
 def test_no_color_and_dumb() -> None:
@@ -155,8 +158,8 @@ def test_stderr_elsewhere(tmp_path: object) -> None:
         assert terminal.process.stderr is not None
         shown = terminal.process.stderr.read()
         terminal.process.stderr.close()
-    assert b"failed" not in result.stdout
-    assert b"failed" in shown
+    assert b"Failed" not in result.stdout
+    assert b"Failed" in shown
 
 
 def test_the_library_touches_no_terminal() -> None:

@@ -174,6 +174,44 @@ def test_toml(write_file: WriteFile) -> None:
     }
 
 
+def test_toml_of_supervision(write_file: WriteFile) -> None:
+    text = """
+[run]
+kill-others-on-fail = true
+retries = 1
+[tasks.web]
+command = "web"
+after = ["api", "db"]
+[tasks.db]
+command = "db"
+ready = "listening"
+retries = 3
+restart-after = "exponential"
+restart-window = "1m"
+timeout = "1h"
+idle-warn = 0
+idle-timeout = 2.5
+[tasks.api]
+command = "api"
+after = "db"
+"""
+    tasks, settings = from_file(write_file("axiom.toml", text))
+    assert [task.name for task in tasks] == ["db", "api", "web"]
+    db, api, web = tasks
+    assert (db.after, api.after, web.after) == ([], [db], [api, db])
+    assert settings == {"halt": "now,fail=1", "retries": 1}
+    assert db.supervision == {
+        "ready": "listening",
+        "retries": 3,
+        "restart_after": "exponential",
+        "restart_window": 60.0,
+        "timeout": 3600.0,
+        "idle_warn": None,
+        "idle_timeout": 2.5,
+    }
+    assert api.supervision == {}
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
@@ -184,7 +222,6 @@ def test_toml(write_file: WriteFile) -> None:
         ("a = 1\nb = \n", "x.toml is not valid TOML: Invalid value (at line 2, column 5)"),
         ("a = " + "[" * 9000, "x.toml is not valid TOML: "),
         ("[task.a]", "x.toml: there is no key 'task'; did you mean tasks?"),
-        ("[[rules]]\ntasks='x'", "x.toml: rules is not supported yet by this version"),
         ("run = 1", "x.toml: run must be a table"),
         ("tasks = []", "x.toml: tasks must be a table"),
         (
@@ -193,8 +230,13 @@ def test_toml(write_file: WriteFile) -> None:
         ),
         ("[run]\nzzz = 3", "x.toml: [run]: there is no key 'zzz'"),
         ("[run]\nfile = 'x'", "x.toml: [run]: there is no key 'file'"),
-        ("[run]\nhalt = 'never'", "x.toml: [run]: halt is not supported yet by this version"),
-        ("[run]\njournal = 'd'", "x.toml: [run]: journal is not supported yet by this version"),
+        ("[run]\nhalt = 'later'", "x.toml: [run] halt: 'later' is no halt policy; write never, or such as"),
+        (
+            "[run]\nkill-others = true\nhalt = 'never'",
+            "x.toml: [run] halt and kill-others exclude each other",
+        ),
+        ("[run]\nlisten = 80", "x.toml: [run]: listen is not supported yet by this version"),
+        ("[run]\nlisten = 'd'", "x.toml: [run]: listen is not supported yet by this version"),
         ("[run]\njobs = 0", "x.toml: [run] jobs: '0' is not a whole number of at least 1"),
         ("[run]\njobs = 2.5", "x.toml: [run] jobs: '2.5' is not a whole number of at least 1"),
         ("[run]\njobs = true", "x.toml: [run] jobs: True is not a number or a string"),
@@ -215,13 +257,23 @@ def test_toml(write_file: WriteFile) -> None:
         ("[tasks.a]\ncommand = ['']", "x.toml: [tasks.a] command: an array needs strings"),
         ("[tasks.a]\ncommand = ['x', 1]", "x.toml: [tasks.a] command: an array needs strings"),
         ("[tasks.a]\ncomand = 'x'", "x.toml: [tasks.a]: there is no key 'comand'; did you mean command?"),
+        ("[tasks.a]\ncommand = 'x'\nready = '('", "x.toml: [tasks.a] ready: '(' is no regular expression: "),
+        ("[tasks.a]\ncommand = 'x'\nready = '\\u00e9'", "x.toml: [tasks.a] ready: '\\\\u00e9' is no regular"),
         (
-            "[tasks.a]\ncommand = 'x'\nready = 'y'",
-            "x.toml: [tasks.a]: ready is not supported yet by this version",
+            "[tasks.a]\ncommand = 'x'\nready = 'a{9999999999}'",
+            "x.toml: [tasks.a] ready: 'a{9999999999}' is no ",
+        ),
+        ("[tasks.a]\ncommand = 'x'\nready = 1", "x.toml: [tasks.a] ready: 1 is not a string"),
+        ("[tasks.a]\ncommand = 'x'\nretries = 'x'", "x.toml: [tasks.a] retries: 'x' is not a whole number"),
+        ("[tasks.a]\ncommand = 'x'\ntimeout = 'x'", "x.toml: [tasks.a] timeout: 'x' is not a duration"),
+        ("[tasks.a]\ncommand = 'x'\nafter = 1", "x.toml: [tasks.a] after: 1 is not a list of names of tasks"),
+        (
+            "[tasks.a]\ncommand = 'x'\nafter = 'dbb'\n[tasks.db]\ncommand = 'x'",
+            "x.toml: [tasks.a] after: there is no task 'dbb'; did you mean db?",
         ),
         (
-            "[tasks.a]\ncommand = 'x'\nidle-timeout = '5m'",
-            "x.toml: [tasks.a]: idle-timeout is not supported yet",
+            "[tasks.a]\ncommand='x'\nafter='b'\n[tasks.b]\ncommand='x'\nafter='a'\n[tasks.c]\ncommand='x'",
+            "x.toml: a, b can never start, as they wait for each other (after)",
         ),
         ("[tasks.a]\ncommand = 'x'\ncwd = 3", "x.toml: [tasks.a] cwd: 3 is not the name of a directory"),
         ("[tasks.a]\ncommand = 'x'\nenv = 'A=1'", "x.toml: [tasks.a] env must be a table"),

@@ -9,7 +9,15 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 import axiom_trio
-from axiom_trio import Exit, NotRunningError, SpawnError, SpecificationError, TextFormat, open_aggregator
+from axiom_trio import (
+    CallableExecutor,
+    Exit,
+    NotRunningError,
+    SpawnError,
+    SpecificationError,
+    TextFormat,
+    open_aggregator,
+)
 from axiom_trio.sansio.events import AllCompleted, Completed, Intervention, Started
 from axiom_trio.testing import Fail, Forever, MemorySink, Pause, Puppet, ScriptedExecutor, Send
 
@@ -174,18 +182,16 @@ def test_ids_are_unique_in_their_first_8_characters():
     run(main)
 
 
-def test_as_completed_gives_the_children_as_they_end_and_can_be_left():
+def test_as_completed_gives_the_children_as_they_end_until_none_is_active():
     async def main() -> None:
         async with open_aggregator() as aggregator:
             ended = aggregator.as_completed()
             for n in (3, 1, 2):
                 aggregator.start_soon(ScriptedExecutor([Pause(n)]), name=str(n))
-            names = []
-            async for child in ended:
-                names.append(child.name)
-                if len(names) == 3:
-                    break
-        assert names == ["1", "2", "3"]
+            names = [(await anext(ended)).name]  # left in the middle
+            names += [child.name async for child in aggregator.as_completed()]
+        assert names == ["1", "1", "2", "3"]
+        assert [child.name async for child in ended] == ["2", "3"]
 
     run(main)
 
@@ -246,32 +252,22 @@ def test_wait_for_a_child_whose_end_is_no_longer_held_does_not_wait_for_ever():
     run(main)
 
 
-def test_an_intervention_is_written_seen_and_never_comes_after_the_end():
-    class Slow(axiom_trio.Executor):
-        async def run(self, port):
-            await trio.sleep(1)
-            return Exit(0)
-
-        async def write(self, data):
-            await trio.sleep(2)
-
+def test_an_intervention_is_seen_before_it_is_written_and_never_comes_after_the_end():
     async def main() -> None:
         sink = MemorySink(TextFormat())
         puppet = Puppet(takes_input=True)
         async with open_aggregator([sink]) as aggregator:
             child = await aggregator.start(puppet, name="a")
-            event = await child.intervene("go on")
+            receipt = await child.intervene("go on")
             assert puppet.input == b"go on\n"
-            slow = aggregator.start_soon(Slow())
-            await trio.sleep(0.5)
-            slow._port.started()
-            with pytest.raises(NotRunningError):
-                await slow.intervene("too late")
             puppet.end()
-        assert sink.of_type(Intervention) == [event]
-        assert (event.origin, event.count, event.text) == ("user", 1, "go on")
-        assert sink.text_written == "[a] ⚡ #1 go on\n".encode()
-        assert type(sink.of_child(slow.id)[-1]) is Completed
+            await child.wait()
+            late = await child.intervene("too late")
+        (event,) = sink.of_type(Intervention)
+        assert (event.origin, event.count, event.text, event.receipt) == ("user", 1, "go on", receipt.id)
+        assert (receipt.state, receipt.reason) == ("unconfirmed", "a pipe can't say more")
+        assert (late.state, late.reason) == ("refused", "it has ended")
+        assert sink.text_written == b"[a] [INTERVENTION] go on\n"
 
     run(main)
 
@@ -299,3 +295,18 @@ def test_run_in_one_call():
 def test_run_wants_a_list_and_not_its_letters() -> None:
     with pytest.raises(SpecificationError, match=r"write \['ls'\]"):
         trio.run(axiom_trio.run, "ls")
+
+
+@pytest.mark.parametrize("value", [True, False, "done"])
+def test_a_function_that_returns_no_exit_status_says_so(value):
+    async def returns(_writer):
+        return value
+
+    async def main() -> None:
+        async with open_aggregator() as aggregator:
+            child = aggregator.start_soon(CallableExecutor(returns))
+        assert child.completed.exit == Exit(
+            1, error=f"TypeError: returns returned {value!r}: it must return None or an exit status"
+        )
+
+    run(main)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from axiom_trio import SinkError, TextFormat, open_aggregator
+from axiom_trio import ConsoleSink, SinkError, TextFormat, open_aggregator
 from axiom_trio.sansio.events import Gap, Output, Stats
 from axiom_trio.testing import Forever, MemorySink, Pause, Puppet, ScriptedExecutor, Send
 
@@ -77,15 +79,32 @@ def test_when_the_last_lossless_sink_is_gone_the_run_stops():
     run(main)
 
 
-def test_a_reader_that_has_left_stops_the_run_whoever_else_reads():
+def test_a_reader_of_a_descriptor_that_has_left_stops_the_run_whoever_else_reads():
     async def main() -> None:
         other = MemorySink()
+        reader, writer = os.pipe()
+        os.close(reader)
         with pytest.raises(SinkError) as caught:
-            async with open_aggregator([MemorySink(fail_at=0, error=BrokenPipeError()), other]) as aggregator:
+            async with open_aggregator([ConsoleSink(descriptor=writer), other]) as aggregator:
                 child = aggregator.start_soon(ScriptedExecutor([Send(b"x\n"), Forever()]), id="a")
                 assert (await child.wait()).reason == "stopped"
+        os.close(writer)
         assert isinstance(caught.value.__cause__, BrokenPipeError)
         assert other.data("a") == b"x\n"
+
+    run(main)
+
+
+def test_any_other_sink_with_a_broken_pipe_is_only_left_out():
+    async def main() -> None:
+        other = MemorySink()
+        with pytest.raises(SinkError):
+            async with open_aggregator([MemorySink(fail_at=0, error=BrokenPipeError()), other]) as aggregator:
+                child = aggregator.start_soon(
+                    ScriptedExecutor([Send(b"x\n"), Pause(5), Send(b"y\n")]), id="a"
+                )
+                assert (await child.wait()).reason == "exit"
+        assert other.data("a") == b"x\ny\n"
 
     run(main)
 

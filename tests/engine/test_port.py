@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
@@ -143,3 +145,24 @@ def test_a_child_that_only_ever_sends_can_be_stopped():
         assert completed.reason == "stopped"
 
     run(main)
+
+
+def test_what_a_child_has_written_is_let_go():
+    async def write(writer) -> None:
+        await writer.send(b"x" * 59_999 + b"\n")
+
+    async def main() -> None:
+        async with open_aggregator(history=0) as aggregator:
+            for round_ in range(2):
+                for _ in range(30):
+                    await aggregator.start_soon(CallableExecutor(write)).wait()
+                if not round_:
+                    tracemalloc.start()
+                    before, _ = tracemalloc.get_traced_memory()
+            after, _ = tracemalloc.get_traced_memory()
+        assert after - before < 30 * 20_000
+
+    try:
+        run(main)
+    finally:
+        tracemalloc.stop()

@@ -144,3 +144,24 @@ def test_a_subscription_must_be_entered():
                 await anext(aggregator.subscribe())
 
     run(main)
+
+
+@pytest.mark.parametrize("steps", range(3))
+def test_closing_a_subscription_wakes_who_reads_it(steps: int):
+    async def main() -> None:
+        async def read() -> None:
+            with pytest.raises(trio.ClosedResourceError):
+                async for _ in events:
+                    pass
+
+        async with (
+            open_aggregator() as aggregator,
+            trio.open_nursery() as nursery,
+            aggregator.subscribe() as events,
+        ):
+            nursery.start_soon(read)
+            for _ in range(steps):
+                await wait_all_tasks_blocked() if steps == 2 else await trio.lowlevel.checkpoint()
+            events.close()
+
+    run(main)

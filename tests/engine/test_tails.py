@@ -6,7 +6,7 @@ import trio
 from trio.testing import MockClock
 
 from axiom_trio import TextFormat, open_aggregator
-from axiom_trio.sansio.events import Completed, Output
+from axiom_trio.sansio.events import Completed, Gap, Output
 from axiom_trio.testing import MemorySink, Pause, ScriptedExecutor, Send
 
 
@@ -126,5 +126,51 @@ def test_who_waits_for_the_floor_waits_100_ms_and_no_longer():
             assert not sink.data("b")
             await trio.sleep(0.08)
             assert sink.data("b") == b"hello\n"
+
+    run(main)
+
+
+def test_an_over_long_line_that_goes_on_slowly_freezes_nobody_for_long():
+    async def main() -> None:
+        slowly = [step for _ in range(1000) for step in (Send(b"."), Pause(0.08))]
+        sink = MemorySink(TextFormat())
+        async with open_aggregator([sink]) as aggregator:
+            aggregator.start_soon(ScriptedExecutor([Send(b"x" * 200_000), *slowly]), id="a", name="a")
+            await trio.sleep(10)  # nobody else speaks: it may take its time
+            assert not sink.text_written.count(b"\n")
+            for _ in range(3):
+                began = trio.current_time()
+                aggregator.start_soon(ScriptedExecutor([Send(b"hello\n")]), name="b")
+                heard = sink.text_written.count(b"hello") + 1
+                await sink.wait_until(lambda sink, heard=heard: sink.text_written.count(b"hello") == heard)
+                assert trio.current_time() - began < (5.2 if heard == 1 else 0.2)
+        assert sink.text_written.startswith(b"[a] " + b"x" * 200_000)
+        assert sink.text_written.replace(b"[a] ", b"").replace(b"\n[b] hello\n", b"").count(b".") == 1000
+        assert aggregator.statistics().broken_lines == 1
+
+    run(main)
+
+
+def test_a_viewer_that_missed_the_end_of_an_over_long_line_gets_nothing_glued_to_it():
+    async def main() -> None:
+        viewer = MemorySink(TextFormat(), lossless=False)
+        script = [
+            Send(b"x" * 70_000),
+            Pause(1),
+            Send(b"end\n"),
+            Send(b"y\n" * 9000),
+            Pause(1),
+            Send(b"last\n"),
+        ]
+        async with open_aggregator(
+            [MemorySink(TextFormat()), viewer], gate=4096, history=4096, stats_interval=0.3
+        ) as aggregator:
+            aggregator.start_soon(ScriptedExecutor(script), id="a", name="a")
+            await trio.sleep(0.5)
+            viewer.pause()
+            await trio.sleep(1)
+            viewer.resume()
+        assert viewer.of_type(Gap)
+        assert viewer.text_written == b"[a] " + b"x" * 70_000 + b"\n[a] last\n"
 
     run(main)

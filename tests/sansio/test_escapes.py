@@ -198,7 +198,8 @@ TABLE: list[tuple[Any, ...]] = [
     ("csi to invalid", "a\x1b[31é\x1b[3\x07\x1b[\x1b[31mb\n", "aé^G\x1b[31mb\x1b[0m\n", "aé^Gb\n", 4),
     ("esc to newline", "a\x1b\nb\x1b(\nc\x1b", "a^[\nb\nc^[", "a^[\nb\nc^[", 3),
     ("osc to the end", "a\x1b]0;x", "a", "a", 1),
-    ("c0", "\0\x07\b\x0b\x0c\x0e\x1a\x7f\n", "^@^G^H^K^L^N^Z^?\n", "^@^G^H^K^L^N^Z^?\n", 8),
+    ("c0", "\0\x07\b\x0b\x0c\x0e\x1a\x7f\n", "^@^G^H^K^L^Z^?\n", "^@^G^H^K^L^Z^?\n", 8),
+    ("shifts", "\x1b[31mred\x1b[m\x0f \x0el\x0f\n", "\x1b[31mred\x1b[m l\n", "red l\n", 3),
     ("c1", "\x80\x85\x9b2J\x9f\xa0\n", "\\x80\\x85\\x9b2J\\x9f\xa0\n", "\\x80\\x85\\x9b2J\\x9f\xa0\n", 4),
     ("c1 raw", b"a\x9b2J\x9d0;x\x07\n", "a\\x9b2J\\x9d0;x^G\n", "a\\x9b2J\\x9d0;x^G\n", 3),
     (

@@ -35,12 +35,12 @@ def test_exit(ended: Exit, ok: bool, status: int, shown: str) -> None:
 def test_the_union_is_closed_and_has_every_event() -> None:
     names = {
         *("Started", "Output", "Intervention", "Idle", "Stats", "Restarting", "Gap"),
-        *("Completed", "AllCompleted"),
+        *("Completed", "AllCompleted", "Delivery"),
     }
     assert {cls.__name__ for cls in CLASSES} == names
 
 
-@pytest.mark.parametrize("cls", [*CLASSES, Exit, TaskMetadata, events.ChildStatistics])
+@pytest.mark.parametrize("cls", [*CLASSES, Exit, TaskMetadata, events.ChildStatistics, events.Receipt])
 def test_values_are_frozen_slotted_and_documented(cls: type) -> None:
     value = cls(**{field.name: None for field in attrs.fields(cls)})
     for field in attrs.fields(cls):

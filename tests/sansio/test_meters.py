@@ -18,7 +18,7 @@ def test_before_the_start_all_is_zero() -> None:
 
 def test_idle_counts_from_the_last_output_or_the_start() -> None:
     meter = Meter()
-    meter.started = 100.0
+    meter.start(100.0)
     assert (meter.uptime(103.0), meter.idle(103.0)) == (3.0, 3.0)
     meter.last_output = 102.5
     assert (meter.uptime(103.0), meter.idle(103.0)) == (3.0, 0.5)
@@ -26,9 +26,19 @@ def test_idle_counts_from_the_last_output_or_the_start() -> None:
     assert (meter.uptime(999.0), meter.idle(999.0)) == (4.0, 0.0)
 
 
+def test_an_attempt_begins_a_new_silence_and_uptime_goes_on() -> None:
+    meter = Meter()
+    meter.start(100.0)
+    meter.last_output = 101.0
+    meter.attempt = None
+    assert (meter.uptime(105.0), meter.idle(105.0)) == (5.0, 0.0)
+    meter.start(110.0)
+    assert (meter.uptime(112.0), meter.idle(112.0)) == (12.0, 2.0)
+
+
 def test_the_totals_survive_the_end() -> None:
     meter = Meter()
-    meter.started = 100.0
+    meter.start(100.0)
     meter.bytes, meter.lines, meter.interventions = 10, 2, 1
     meter.ended = 101.0
     figures = ChildStatistics(
@@ -42,7 +52,7 @@ def test_the_totals_survive_the_end() -> None:
 def test_uptime_grows_and_idle_is_never_more(moments: list[float], data: st.DataObject) -> None:
     """Against the naive model: a list of what happened when; equal times are allowed."""
     meter = Meter()
-    meter.started = moments[0]
+    meter.start(moments[0])
     outputs: list[float] = []
     uptime = 0.0
     for now in moments:

@@ -12,6 +12,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from axiom_trio.sansio import text
+from axiom_trio.sansio.cursor import Buffer
 from axiom_trio.sansio.errors import SpecificationError
 from axiom_trio.sansio.escapes import EscapeFilter, Escapes
 from axiom_trio.sansio.events import (
@@ -26,7 +27,8 @@ from axiom_trio.sansio.events import (
     Output,
     Started,
 )
-from axiom_trio.sansio.text import COLORS, TextFormat, TextFormatter
+from axiom_trio.sansio.rows import COLORS
+from axiom_trio.sansio.text import TextFormat, TextFormatter
 
 TIME = 1_700_000_000.125
 STAMP = "2023-11-14T22:13:20.125Z"
@@ -79,7 +81,7 @@ class Model:
                 self.open[key] = self.open.get(key, b"") + line
                 if line.endswith(b"\n"):
                     self.show_line(key, step.kind)
-            if step.partial and (len(self.open[key]) >= HOLD or self.floor == key):
+            if self.floor == key or (step.partial and len(self.open[key]) >= HOLD):
                 self.show_piece(key)
         elif isinstance(step, End):
             for key in ((step.child, False), (step.child, True)):
@@ -89,9 +91,10 @@ class Model:
         else:
             self.interrupt(None)
             for line in step.text.split("\n"):
-                shown = f"⚡ #1 {line}"
-                self.out += self.prefix((step.child, False))
-                self.out += (f"\x1b[1;33m{shown}\x1b[0m" if self.color else shown).encode() + b"\n"
+                shown = f"[INTERVENTION] {line}"
+                name = f"[{step.child}]"
+                red = f"\x1b[1;31m{name}\x1b[0m \x1b[1;31m{shown}\x1b[0m\n"
+                self.out += (red if self.color else f"{name} {shown}\n").encode()
 
     def prefix(self, key: Key) -> bytes:
         child, error = key
@@ -217,12 +220,100 @@ def sequences(draw: st.DrawFn) -> list[Step]:
     False,
     False,
 )
+@example(
+    [
+        Piece("a", False, b"\x1b[31m\x1b[31m\x1b[", partial=True),
+        Piece("a", False, b"a", partial=False),
+        Piece("a", True, b"\n", partial=False),
+    ],
+    "color",
+    True,
+    False,
+)
+@example(
+    [
+        Piece("a", False, b"\r\x1b[", partial=True),
+        Piece("a", True, b"\n", partial=False),
+        Piece("a", False, b"0123456789", partial=True),
+        Piece("a", True, b"\n", partial=False),
+    ],
+    "color",
+    True,
+    False,
+)
 def test_against_the_model(steps: list[Step], escapes: Escapes, tty: bool, color: bool) -> None:
     steps = [*steps, *[End(child) for child in "abc" if End(child) not in steps]]
     model = Model(escapes, tty=tty, color=color)
     for step in steps:
         model.step(step)
     assert run(TextFormat(escapes=escapes, color=color), steps, tty=tty) == (model.out, model.broken)
+
+
+def follow(
+    text_format: TextFormat, steps: list[Step], *, tty: bool, known: list[bool], size: int
+) -> tuple[bytes, int]:
+    """As `run`, as one that follows a journal: it gets some blocks ready made, and `size` events at once."""
+    merger, follower = TextFormatter(text_format), TextFormatter(text_format)
+    for formatter in (merger, follower):
+        for index, child in enumerate("abc"):
+            formatter.add(child, child, index, 100 + index, tty=tty)
+    events: list[Event] = []
+    blocks: list[list[Buffer]] = []
+    for number, step in enumerate(steps):
+        made = None
+        if isinstance(step, Piece):
+            kind: Kind = "error" if step.error else step.kind
+            event = attrs.evolve(
+                output(step.data, lines=0, partial=step.partial, child=step.child), kind=kind
+            )
+            made = merger.block(step.child, step.data, kind, TIME, partial=step.partial)
+            events.append(event)
+        elif isinstance(step, End):
+            assert merger.end(step.child) == [], "it has no line open"
+            events.append(completed(step.child))
+        else:
+            events.append(message(step.child, step.text))
+        blocks.append(made[0] if made is not None and known[number % len(known)] else [])
+    out = b""
+    with mock.patch.object(text, "LINE_HOLD", HOLD):
+        for start in range(0, len(events), size):
+            stop = start + size
+            out += b"".join(follower.batch(events[start:stop], blocks[start:stop] if known[0] else ()))
+    return out, follower.broken_lines
+
+
+@settings(deadline=None, max_examples=400)
+@given(
+    sequences(),
+    st.sampled_from(["raw", "raw", "color"]),
+    st.booleans(),
+    st.booleans(),
+    st.lists(st.booleans(), min_size=1),
+    st.integers(1, 5),
+)
+@example(
+    [Piece("a", False, b"x", partial=True), Piece("a", False, b"y\n", partial=False)],
+    "raw",
+    False,
+    False,
+    [True],
+    1,
+)
+@example(
+    [Piece("a", False, b"x" * 20, partial=True), Piece("b", False, b"y\n", partial=False)],
+    "raw",
+    False,
+    False,
+    [True],
+    2,
+)
+def test_whoever_has_made_a_block_the_text_is_the_same(
+    steps: list[Step], escapes: Escapes, tty: bool, color: bool, known: list[bool], size: int
+) -> None:
+    steps = [*steps, *[End(child) for child in "abc" if End(child) not in steps]]
+    text_format = TextFormat(escapes=escapes, color=color)
+    expected = run(text_format, steps, tty=tty)
+    assert follow(text_format, steps, tty=tty, known=known, size=size) == expected
 
 
 def make(text_format: TextFormat = TextFormat(), *, tty: bool = False, children: str = "ab") -> TextFormatter:  # noqa: B008
@@ -483,16 +574,24 @@ def message(child: str, body: str, origin: Origin = "user", count: int = 1) -> I
 @pytest.mark.parametrize(
     ("text_format", "event", "shown"),
     [
-        (TextFormat(), message("a", "go"), "[a] ⚡ #1 go\n"),
-        (TextFormat(), message("a", "go\non\r\n", "rule", 3), "[a] ⚡ #3 go\n[a] ⚡ #3 on\n"),
-        (TextFormat(), message("a", ""), "[a] ⚡ #1 \n"),
-        (TextFormat(), message("a", "\x1b[2J\x03"), "[a] ⚡ #1 ^[[2J^C\n"),
-        (TextFormat(), message("a", "\udcff"), "[a] ⚡ #1 \\udcff\n"),
+        (TextFormat(), message("a", "go"), "[a] [INTERVENTION] go\n"),
+        (
+            TextFormat(),
+            message("a", "go\non\r\n", "rule", 3),
+            "[a] [INTERVENTION] go\n[a] [INTERVENTION] on\n",
+        ),
+        (TextFormat(), message("a", ""), "[a] [INTERVENTION] \n"),
+        (TextFormat(), message("a", "\x1b[2J\x03"), "[a] [INTERVENTION] ^[[2J^C\n"),
+        (TextFormat(), message("a", "\udcff"), "[a] [INTERVENTION] \\udcff\n"),
         (TextFormat(), message("a", "go", "detected"), ""),
         (TextFormat(), message("nobody", "go"), ""),
         (TextFormat(prefix=""), message("a", "go"), ""),
-        (TextFormat(timestamps=True), message("a", "go"), STAMP + " [a] ⚡ #1 go\n"),
-        (TextFormat(color=True), message("a", "go"), "\x1b[36m[a]\x1b[0m \x1b[1;33m⚡ #1 go\x1b[0m\n"),
+        (TextFormat(timestamps=True), message("a", "go"), STAMP + " [a] [INTERVENTION] go\n"),
+        (
+            TextFormat(color=True),
+            message("a", "go"),
+            "\x1b[1;31m[a]\x1b[0m \x1b[1;31m[INTERVENTION] go\x1b[0m\n",
+        ),
     ],
 )
 def test_interventions(text_format: TextFormat, event: Intervention, shown: str) -> None:
@@ -502,9 +601,19 @@ def test_interventions(text_format: TextFormat, event: Intervention, shown: str)
 def test_an_intervention_does_not_tear_an_open_line() -> None:
     formatter = make()
     show(formatter, "a", b"half", partial=True)
-    assert b"".join(formatter.intervention(message("a", "go"))) == "[a] ⚡ #1 go\n".encode()
+    assert b"".join(formatter.intervention(message("a", "go"))) == b"[a] [INTERVENTION] go\n"
     assert show(formatter, "a", b"way\n") == b"[a] halfway\n"
     assert formatter.broken_lines == 0
+
+
+def test_what_was_sent_is_told_apart_from_a_child_that_prints_the_marker() -> None:
+    formatter = make(TextFormat(color=True))
+    ours = b"".join(formatter.intervention(message("a", "go")))
+    claimed = show(formatter, "a", b"[INTERVENTION] go\n", "intervention")
+    assert ours == b"\x1b[1;31m[a]\x1b[0m \x1b[1;31m[INTERVENTION] go\x1b[0m\n"
+    assert claimed == b"\x1b[36m[a]\x1b[0m \x1b[1;33m[INTERVENTION] go\x1b[0m\n"
+    forged = show(formatter, "a", b"\x1b[1;31m[a]\x1b[0m [INTERVENTION] go\n", "intervention")
+    assert forged.startswith(b"\x1b[36m[a]\x1b[0m "), "its own prefix stands before it, whatever it prints"
 
 
 def test_marked_lines_are_highlighted() -> None:
@@ -524,7 +633,7 @@ def test_any_event() -> None:
     assert shown(output(b"one\ntwo\n", lines=2)) == b"[api] one\n[api] two\n"
     assert shown(output(b"half", lines=0, partial=True)) == b""
     assert shown(Idle(cursor=3, time=TIME, child="a", idle=30)) == b""
-    assert shown(message("a", "go")) == "[api] ⚡ #1 go\n".encode()
+    assert shown(message("a", "go")) == b"[api] [INTERVENTION] go\n"
     assert shown(completed("a")) == b"[api] half\n"
 
 

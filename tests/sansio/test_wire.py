@@ -14,6 +14,8 @@ from axiom_trio.sansio.events import (
     AllCompleted,
     ChildStatistics,
     Completed,
+    Delivery,
+    Escaped,
     Event,
     Exit,
     Gap,
@@ -110,6 +112,24 @@ def stream(encoder: WireEncoder, event: Output) -> dict[str, Any]:
                     "origin": "rule",
                     "text": "go\n⚡",
                     "receipt": "r1",
+                    "rule": None,
+                },
+            },
+        ),
+        (
+            Delivery(
+                cursor=7, time=TIME, child=ID, receipt="r1", state="confirmed", reason="echoed", rule="go"
+            ),
+            {
+                "type": "delivery",
+                "cursor": 7,
+                "data": {
+                    "taskId": ID,
+                    "timestamp": MS,
+                    "receipt": "r1",
+                    "rule": "go",
+                    "state": "confirmed",
+                    "reason": "echoed",
                 },
             },
         ),
@@ -144,7 +164,9 @@ def stream(encoder: WireEncoder, event: Output) -> dict[str, Any]:
             },
         ),
         (
-            Restarting(cursor=9, time=TIME, child=ID, attempt=2, delay=0.25, exit=Exit(None, 9)),
+            Restarting(
+                cursor=9, time=TIME, child=ID, attempt=2, delay=0.25, exit=Exit(None, 9), reason="timeout"
+            ),
             {
                 "type": "restarting",
                 "cursor": 9,
@@ -155,6 +177,8 @@ def stream(encoder: WireEncoder, event: Output) -> dict[str, Any]:
                     "delay": 250,
                     "exitCode": None,
                     "signal": 9,
+                    "error": None,
+                    "reason": "timeout",
                 },
             },
         ),
@@ -169,6 +193,8 @@ def stream(encoder: WireEncoder, event: Output) -> dict[str, Any]:
                 bytes=10,
                 lines=2,
                 interventions=1,
+                attempts=3,
+                escaped=(Escaped(77, "sleep 9"), Escaped(78, "daemon", killed=False)),
             ),
             {
                 "type": "complete",
@@ -184,6 +210,11 @@ def stream(encoder: WireEncoder, event: Output) -> dict[str, Any]:
                     "bytes": 10,
                     "lines": 2,
                     "interventions": 1,
+                    "attempts": 3,
+                    "escaped": [
+                        {"pid": 77, "command": "sleep 9", "killed": True},
+                        {"pid": 78, "command": "daemon", "killed": False},
+                    ],
                 },
             },
         ),
