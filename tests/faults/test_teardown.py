@@ -34,6 +34,7 @@ from axiom_trio import (
 )
 from axiom_trio.executors import groups, processes
 from tests.commands import Collector, Running, Terminal, axiom, scripted, scripted_argv, shell, wait_until
+from tests.faults.harness import KILLS
 from tests.leaks import MARKER, children, descriptors, marked
 
 if TYPE_CHECKING:
@@ -622,9 +623,9 @@ async def test_t42_in_the_library(make: Make) -> None:
 # --- T43: kill -9 of the command
 
 
-def _survives_nothing(rounds: int, leak_check: LeakCheck, seed: int) -> None:
-    chosen = random.Random(seed)
-    for number in range(rounds):
+def test_t43_nothing_survives_a_kill_of_the_command(leak_check: LeakCheck) -> None:
+    chosen = random.Random(1)
+    for number in range(KILLS):
         lines = [
             "setsid sleep 1000 & echo ready; while :; do echo x; done",
             "trap '' HUP TERM; sleep 1000 & echo ready; sleep 1000",
@@ -638,18 +639,9 @@ def _survives_nothing(rounds: int, leak_check: LeakCheck, seed: int) -> None:
             guardian = guardian_of(run.process.pid)
             run.process.kill()
             run.process.wait()
-            leak_check.wait_until_gone(2.0)
+            leak_check.wait_until_gone(10)
             if guardian is not None:
                 wait_until(lambda guardian=guardian: not lives(guardian), "for the guardian to go", 5)
-
-
-def test_t43_nothing_survives_a_kill_of_the_command(leak_check: LeakCheck) -> None:
-    _survives_nothing(20, leak_check, 1)
-
-
-@pytest.mark.slow
-def test_t43_nothing_survives_two_hundred_kills(leak_check: LeakCheck) -> None:
-    _survives_nothing(180, leak_check, 2)
 
 
 def test_t43_groups_are_killed_whatever_their_environment(tmp_path: Path) -> None:
