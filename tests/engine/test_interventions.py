@@ -77,7 +77,7 @@ class Scene:
         return self.sink.data(self.child.id)
 
     async def shows(self, wanted: bytes) -> None:
-        with trio.fail_after(30):
+        with trio.fail_after(60):
             await self.child.wait_for(re.escape(wanted))
 
         await self.seen()
