@@ -97,7 +97,7 @@ def test_stream():
 
 
 async def test_process():
-    with trio.fail_after(8):
+    with trio.fail_after(60):
         await check_executor(
             lambda: ProcessExecutor("echo one; echo oh >&2; printf two; exit 3", stderr="split"),
             output=b"one\ntwo",
@@ -108,7 +108,7 @@ async def test_process():
 
 
 async def test_pty():
-    with trio.fail_after(8):
+    with trio.fail_after(60):
         await check_executor(
             lambda: PtyExecutor("echo one; printf two; exit 3"),
             output=b"one\r\ntwo",
