@@ -11,7 +11,7 @@ A terminal may get another size at any time, before we are told, and has forgott
 goes on to the last row, over the footer. So the footer is drawn counting from the last row,
 wherever that is, and all else is relative to the cursor; only the region's end is not. Before a footer is
 drawn again, the last row is left downwards, which scrolls the lines that stand in its place up, but does
-nothing below a region. When the size has changed, the footer goes, and comes again when the size stands still.
+nothing below a region. When the size has changed, the footer goes, and comes again when it stands still.
 """
 
 from __future__ import annotations

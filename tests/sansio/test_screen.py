@@ -143,6 +143,7 @@ def settled(virtual: VirtualTerminal, *pieces: str, **how: bool) -> list[str]:
         ("ab\x1b[?1049hcd\x1b[?1049lef", ["abef"]),
         ("1\r\n2\r\n3\r\n4\r\n5\x1b[2S", ["3", "4", "5"]),
         ("1\r\n2\x1b[T", ["", "1", "2"]),
+        ("1\r\n2\x1b[1;2r\x1b[4;1H4\n\n\n5", ["1", "2", "", "4", " 5"]),
         ("=\x1b[9b", ["=========="]),
         ("⚠️k👩‍🔬", ["⚠️k👩‍🔬"]),
         ("x" * 22, ["x" * 20, "xx"]),
