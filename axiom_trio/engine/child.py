@@ -137,10 +137,11 @@ class Child:
         A line cut by that bound is left out, unless it is the only one.
         """
         recent = self._port.recent
-        lines = recent.split(b"\n")
+        lines = recent.rsplit(b"\n", max(0, n) + 1)
+        whole = len(lines) <= n + 1  # otherwise what's left is no line, and not among the last
         if not lines[-1]:
             lines.pop()
-        if len(recent) < self._port.meter.bytes and len(lines) > 1:
+        if whole and len(recent) < self._port.meter.bytes and len(lines) > 1:
             del lines[0]
         return [line.removesuffix(b"\r") for line in lines[-n:]] if n > 0 else []
 
