@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from axiom_trio.engine.run import run as run
     from axiom_trio.engine.statistics import AggregatorStatistics as AggregatorStatistics
     from axiom_trio.engine.subscription import Subscription as Subscription
+    from axiom_trio.executors.agent import AgentExecutor as AgentExecutor
+    from axiom_trio.executors.agent import SdkExecutor as SdkExecutor
     from axiom_trio.executors.callable import CallableExecutor as CallableExecutor
     from axiom_trio.executors.process import ProcessExecutor as ProcessExecutor
     from axiom_trio.executors.pty import PtyExecutor as PtyExecutor
@@ -74,6 +76,7 @@ _HOMES = {
     "engine.run": "ChildResult RunResult run",
     "engine.statistics": "AggregatorStatistics",
     "engine.subscription": "Subscription",
+    "executors.agent": "AgentExecutor SdkExecutor",
     "executors.callable": "CallableExecutor",
     "executors.process": "ProcessExecutor",
     "executors.pty": "PtyExecutor",
