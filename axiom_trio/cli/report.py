@@ -49,8 +49,9 @@ class Reporter:
     so that they never tear a line of the stream; and none comes before what it tells of.
     """
 
-    def __init__(self, options: RunOptions, sinks: Sequence[Sink]) -> None:
+    def __init__(self, options: RunOptions, sinks: Sequence[Sink], headline: str | None = None) -> None:
         self._options = options
+        self._headline = headline
         self._terminal = os.isatty(2)
         self._color = options.color == "always" or (options.color == "auto" and self._terminal)
         self._console = next((sink for sink in sinks if isinstance(sink, ConsoleSink) and os.isatty(1)), None)
@@ -130,7 +131,7 @@ class Reporter:
         """A child's name as it stands before its lines; `padded` to the longest."""
         index = child.index
         name = f"[{self._labels[index] if index < len(self._labels) else child.name}]"
-        space = " " * (max(map(len, self._labels)) + 2 - len(name)) if padded else ""
+        space = " " * (max(map(len, self._labels), default=0) + 2 - len(name)) if padded else ""
         return self.paint(COLORS[index % len(COLORS)], name) + space
 
     # --- what happens
@@ -138,7 +139,7 @@ class Reporter:
     def _banner(self) -> str:
         options = self._options
         count = len(options.tasks)
-        parts = [f"{count} child" + "ren" * (count != 1)]
+        parts = [self._headline or f"{count} child" + "ren" * (count != 1)]
         if options.jobs is not None and options.jobs < count:
             parts.append(f"{options.jobs} at once")
         if options.journal is not None:

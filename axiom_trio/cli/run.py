@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import attrs
@@ -18,6 +17,7 @@ from axiom_trio.cli.limits import allow_descriptors
 from axiom_trio.cli.outputs import Outputs, UnwritableError, stdout_sink
 from axiom_trio.cli.report import Reporter
 from axiom_trio.cli.serving import Serving
+from axiom_trio.cli.window import Window
 from axiom_trio.engine.opening import open_aggregator
 from axiom_trio.engine.run import succeeded
 from axiom_trio.executors import cgroup
@@ -25,7 +25,7 @@ from axiom_trio.executors.process import ProcessExecutor
 from axiom_trio.executors.pty import PtyExecutor
 from axiom_trio.sansio.errors import JournalError, SinkError, SpecificationError
 from axiom_trio.sansio.log import GATE
-from axiom_trio.sansio.names import SHORT_ID, shorten
+from axiom_trio.sansio.names import shorten
 from axiom_trio.sansio.supervision import Supervision
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 USAGE = 2
 
 
-def run(options: RunOptions, *, stdout_closed: bool) -> int:
+def run(options: RunOptions, *, stdout_closed: bool, make: type[Run] | None = None) -> int:
     """Run to the end; returns the exit status."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # were it ignored, exit statuses would vanish
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
@@ -52,17 +52,20 @@ def run(options: RunOptions, *, stdout_closed: bool) -> int:
     allow_descriptors(len(options.tasks))
     try:
         try:
-            this_run = _Run(options, stdout_closed=stdout_closed)
+            this_run = (make or Run)(options, stdout_closed=stdout_closed)
         except (UnwritableError, JournalError, SpecificationError) as error:
-            say(f"axiom-trio run: {error}\n")
+            say(f"axiom-trio {options.verb}: {error}\n")
             return USAGE
         return trio.run(this_run.main)
     finally:
         cgroup.leave()
 
 
-class _Run:
-    """One run of the command."""
+class Run:
+    """One run of the command; `spawn` has one of its own."""
+
+    headline: str | None = None
+    """What its banner says instead of the number of children."""
 
     def __init__(self, options: RunOptions, *, stdout_closed: bool) -> None:
         self._options = options
@@ -77,8 +80,10 @@ class _Run:
             from axiom_trio.sansio.masks import Masks
 
             self._masked = Masks(options.secrets).text
-        stdout = stdout_sink(options, color=self._color, terminal=self._terminal, width=self._padding)
+        self._window = Window(options)
+        stdout = stdout_sink(options, color=self._color, terminal=self._terminal, width=self._window.padding)
         self._screens: Screens | None = None
+        self._serving: Serving | None = None
         self._terminal_sink: TerminalSink | None = None
         if self._terminal and options.output in ("lines", "raw"):
             from axiom_trio.terminal.sink import TerminalSink
@@ -93,8 +98,9 @@ class _Run:
         )
 
     async def main(self) -> int:
+        """Run to the end; returns the exit status."""
         options = self._options
-        reporter = self._reporter = Reporter(options, self._outputs.sinks)
+        reporter = self._reporter = Reporter(options, self._outputs.sinks, self.headline)
         reporter.begin()
         supervision = Supervision(
             retries=options.retries,
@@ -142,19 +148,22 @@ class _Run:
                         children: dict[TaskSpec, Child] = {}
 
                         def start(task: TaskSpec) -> Child:
-                            return aggregator.start_soon(
+                            child = children[task] = aggregator.start_soon(
                                 self._executor(task),
                                 name=task.name,
+                                metadata=task.metadata,
                                 supervision=attrs.evolve(supervision, **task.supervision),
                                 after=[children[other] for other in task.after],
                             )
+                            if len(children) > len(options.tasks):  # one that was added
+                                options.tasks.append(task)
+                            return child
 
-                        for task in options.tasks:
-                            children[task] = start(task)
-                        serving = Serving(
+                        serving = self._serving = Serving(
                             aggregator, children, start=start, masked=self._masked, notice=self._notice
                         )
                         nursery.start_soon(serving.run)
+                        await self._work(aggregator, start)
                     await serving.finish()
                     nursery.cancel_scope.cancel(reason="all children have ended")
             except* SinkError:
@@ -162,12 +171,20 @@ class _Run:
         status = self._outputs.finish(aggregator)
         if self._signal is not None:
             status = 128 + self._signal
-        elif not status and not succeeded(aggregator.children, options.success):
+        elif not status and not self._succeeded(aggregator):
             status = 1
         reporter.finish(aggregator, status)
         return self._outputs.write_summary(aggregator, status)
 
     # --- what runs
+
+    async def _work(self, aggregator: StreamAggregator, start: Callable[[TaskSpec], Child]) -> None:  # noqa: ARG002
+        """Start the children; the run goes on until all have ended."""
+        for task in self._options.tasks:
+            start(task)
+
+    def _succeeded(self, aggregator: StreamAggregator) -> bool:
+        return succeeded(aggregator.children, self._options.success)
 
     def _executor(self, task: TaskSpec) -> Executor:
         env = None if task.env is None else {**os.environ, **task.env}
@@ -175,7 +192,7 @@ class _Run:
         if pty if pty is not None else self._terminal:
             # Echo on: programs that edit lines show them only then, and one that switches it off asks for a
             # password. What is typed is shown behind its prompt; nothing else changes.
-            return PtyExecutor(task.command, cwd=task.cwd, env=env, size=self._window(), echo=True)
+            return PtyExecutor(task.command, cwd=task.cwd, env=env, size=self._window.size(), echo=True)
         return ProcessExecutor(
             task.command,
             cwd=task.cwd,
@@ -191,34 +208,6 @@ class _Run:
             for rule in self._options.rules
             if rule.mode not in ("off", "notify")
         )
-
-    def _window(self) -> tuple[int, int]:
-        """Rows and columns for a child: our own, less the room that the prefix takes."""
-        for descriptor in (1, 2, 0):
-            try:
-                columns, rows = os.get_terminal_size(descriptor)
-            except OSError:
-                continue
-            if rows > 0 and columns > 0:
-                return rows, max(20, columns - self._prefix_width - 1)
-        return 24, 80
-
-    @cached_property  # it looks at all names, and each child asks
-    def _prefix_width(self) -> int:
-        if self._options.output == "raw" or not self._options.prefix:
-            return 0
-        names = [task.name for task in self._options.tasks]
-        if self._options.prefix_length is not None:
-            names = shorten(names, self._options.prefix_length)
-        fields = {"id": "x" * SHORT_ID, "index": len(names) - 1, "pid": "1234567", "time": "x" * 24}
-        widths = (len(self._options.prefix.format(name=name, **fields)) for name in names)
-        return max(widths) + (25 if self._options.timestamps else 0)
-
-    @property
-    def _padding(self) -> int:
-        if not self._options.pad:
-            return 0
-        return self._prefix_width - (25 if self._options.timestamps else 0)
 
     def _notice(self, text: str) -> None:
         if self._reporter is not None:
@@ -239,7 +228,7 @@ class _Run:
                 asked=bool(options.interactive),
                 quiet=options.quiet,
                 say=self._notice,
-                resize=lambda child: child.resize(*self._window()),
+                resize=lambda child: child.resize(*self._window.size()),
             )
             nursery.start_soon(self._interaction.run)
 
@@ -313,7 +302,7 @@ class _Run:
     ) -> None:
         async for signum in signals:
             if signum == signal.SIGWINCH:
-                window = self._window()
+                window = self._window.size()
                 attached = None if self._interaction is None else self._interaction.attached
                 for child in aggregator.children:
                     if child is not attached:

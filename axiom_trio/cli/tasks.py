@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
+    from axiom_trio.sansio.events import TaskMetadata
+
 
 class UsageError(Exception):
     """The user asked for something that cannot be; `str` is the one line to print, exit status 2."""
@@ -28,7 +30,7 @@ class UsageError(Exception):
 class TaskSpec:
     """One child to start."""
 
-    __slots__ = ("after", "command", "cwd", "env", "name", "pty", "supervision")
+    __slots__ = ("after", "command", "cwd", "env", "metadata", "name", "pty", "supervision")
 
     def __init__(
         self,
@@ -56,6 +58,7 @@ class TaskSpec:
         self.env = env
         self.pty = pty
         self.after: list[TaskSpec] = []
+        self.metadata: TaskMetadata | None = None
         self.supervision = supervision or {}
 
     def document(self, masked: Callable[[str], str]) -> dict[str, Any]:
