@@ -124,6 +124,7 @@ examples
 
 
 _VERBS: tuple[Verb, ...] = ("ps", "logs", "send", "interrupt", "stop", "restart", "add", "wait", "attach")
+_TO_RUN = "; to run commands: axiom-trio run COMMAND..."
 
 
 class RunOptions:
@@ -265,10 +266,8 @@ def parse(argv: Sequence[str], environ: Mapping[str, str]) -> RunOptions | Repla
 
             return parse_verb(known, argv[1:], environ)
     if verb != "run":
-        hint = (
-            near(verb, ("run", "spawn", "replay", *_VERBS)) or "; to run commands: axiom-trio run COMMAND..."
-        )
-        raise UsageError(f"there is no {verb!r}{hint}", "axiom-trio")
+        hint = near(verb, ("run", "spawn", "replay", *_VERBS))
+        raise UsageError(f"there is no {verb!r}{hint or _TO_RUN}", "axiom-trio")
     grammar = Grammar("run", SETTINGS, once=ONCE, convert=convert, many=MANY, later=LATER, quoting=True)
     given, commands, arguments = grammar.scan(argv[1:])
     return RUN_HELP if "help" in given else _resolve(given, commands, arguments, environ)

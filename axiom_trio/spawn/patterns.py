@@ -14,6 +14,7 @@ import attrs
 from axiom_trio.sansio.events import Completed, Output, TaskMetadata
 from axiom_trio.sansio.lines import LineSplitter
 from axiom_trio.sansio.names import unique
+from axiom_trio.sansio.plain import plain
 from axiom_trio.spawn.plan import (
     LONGEST_REQUEST,
     TOTAL,
@@ -146,14 +147,15 @@ class Spawner:
 
     async def _ask_planner(self) -> tuple[Subtask, ...]:
         wrong: str | None = None
-        for _ in range(_ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                self._notice(f"the plan can't be used, so another is asked for: {wrong}")
             try:
                 return await self._ask_once(planner_prompt(self.plan.prompt, self.plan.count, wrong))
             except _PlannerFailedError:
                 raise
             except PlanError as error:
                 wrong = str(error)
-                self._notice(f"the plan can't be used: {wrong}")
         raise PlanError(f"there is no plan: {wrong}")
 
     async def _ask_once(self, prompt: str) -> tuple[Subtask, ...]:
@@ -317,7 +319,7 @@ class Spawner:
 def answer_of(child: Child) -> str:
     """What a child said last: an agent's last message, else its last lines."""
     answer: str = getattr(child._executor, "answer", "")
-    return answer or b"\n".join(child.tail(100)).decode("utf-8", "replace")
+    return answer or plain(b"\n".join(child.tail(100))).decode("utf-8", "replace")
 
 
 def _outcome(child: Child, completed: Completed) -> str:

@@ -191,7 +191,7 @@ def test_a_bad_plan_is_told_and_tried_once_more() -> None:
     stage = play(make_plan("x", "decompose", count=3), planner("I would rather not.", PLAN))
     assert stage.names == ["plan", "plan-2", "api", "agent-2"]
     [notice] = stage.notices
-    assert notice.startswith("the plan can't be used: there is no plan in it")
+    assert notice.startswith("the plan can't be used, so another is asked for: there is no plan in it")
     assert "could not be used: there is no plan in it" in stage.works[1].prompt
 
 
