@@ -47,8 +47,8 @@ who does what
 
 what then
       --no-execute           only show the plan
-      --detach               go on without this terminal, with a journal; say the
-                             children's ids at once. axiom-trio ps, logs, wait,
+      --detach               go on without this terminal, with a journal, and
+                             say the children's ids; axiom-trio ps, logs, wait,
                              send and stop reach it
       --json                 what --no-execute or --detach say in JSON; else the
                              events of the run, as --output jsonl
@@ -70,8 +70,7 @@ lost; 128 + signal.
 examples
   axiom-trio spawn --subtask 'Review src' --subtask 'Review tests' 'Review it'
   axiom-trio spawn --pattern decompose --agent codex 'Port this to Python 3.13'
-  axiom-trio spawn --worktree --count 2 -a 'claude --permission-mode acceptEdits' \\
-      'Make the tests faster'"""
+  axiom-trio spawn --worktree --count 2 'Make the tests faster'"""
 
 _NOT_OURS = (
     *("names", "pad", "prefix-length", "pty", "pipe", "stdin", "stderr", "success"),
@@ -242,13 +241,10 @@ def _from_file(path: str) -> tuple[dict[str, Any], Sequence[Subtask]]:
         raise UsageError(f"--plan {path}: {why}") from None
     if not isinstance(document, dict):
         return {}, subtasks
-    for name, kind, what in (
-        ("prompt", str, "a string"),
-        ("spawnCount", int, "a number"),
-        ("maxDepth", int, "a number"),
-    ):
-        if name in document and (not isinstance(document[name], kind) or isinstance(document[name], bool)):
-            raise UsageError(f"--plan {path}: {name} is not {what}")
+    for name in ("prompt", "spawnCount", "maxDepth"):
+        kind, what = (str, "string") if name == "prompt" else (int, "whole number")
+        if name in document and type(document[name]) is not kind:
+            raise UsageError(f"--plan {path}: {name} is no {what}")
     return document, subtasks
 
 

@@ -117,8 +117,10 @@ def make_plan(
         raise PlanError(f"spawnCount is {count}: it must be from 1 to {MOST}")
     if max_depth is not None and not 1 <= max_depth <= DEEPEST:
         raise PlanError(f"maxDepth is {max_depth}: it must be from 1 to {DEEPEST}")
-    if subtasks and chosen != "recursive" and count != len(subtasks):
-        raise PlanError(f"spawnCount is {count}, but there are {len(subtasks)} subtasks: leave out one")
+    if chosen in ("parallel", "sequential") and len(subtasks) not in (0, count):
+        raise PlanError(f"spawnCount is {count}, but there are {len(subtasks)} subtasks: leave it out")
+    if chosen == "decompose" and len(subtasks) > count:
+        raise PlanError(f"spawnCount is {count}, but there are {len(subtasks)} subtasks: leave it out")
     tasks = tuple(subtasks)
     if not tasks and chosen != "decompose":
         tasks = (Subtask(prompt),) * (1 if chosen == "recursive" else count)

@@ -34,6 +34,7 @@ def test_what_is_spawned_by_default() -> None:
     two = (Subtask("a"), Subtask("b", "bee"))
     assert make_plan("do it", subtasks=two).count == 2
     assert make_plan("do it", "recursive", subtasks=two).count == 3
+    assert make_plan("do it", "decompose", subtasks=two, count=3).count == 3
 
 
 @pytest.mark.parametrize("count", [1, 10])
@@ -64,7 +65,7 @@ def test_bounds_that_are_allowed(count: int, depth: int) -> None:
         ({"subtasks": [Subtask("a")] * 11}, "there are 11 subtasks: at most 10 are allowed"),
         (
             {"subtasks": [Subtask("a")] * 2, "count": 3},
-            "spawnCount is 3, but there are 2 subtasks: leave out one",
+            "spawnCount is 3, but there are 2 subtasks: leave it out",
         ),
     ],
 )
