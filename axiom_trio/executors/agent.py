@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, TypeAlias, final
 
@@ -12,12 +13,12 @@ from axiom_trio.abc import Executor, Port
 from axiom_trio.executors.process import ProcessExecutor
 from axiom_trio.sansio.agent_sdk import from_sdk
 from axiom_trio.sansio.agents import FORMATS, AgentStream
-from axiom_trio.sansio.errors import SpawnError, SpecificationError
+from axiom_trio.sansio.errors import NotWritableError, SpawnError, SpecificationError
 from axiom_trio.sansio.events import Exit
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterable, Mapping, Sequence
+    from collections.abc import AsyncIterable, Callable, Mapping, Sequence
 
     from axiom_trio.sansio.events import Kind
 
@@ -74,6 +75,8 @@ class AgentExecutor(_Agent):
         format: What its stdout has: `claude` (`--output-format stream-json`), `codex`
             (`exec --json`) or `gemini` (`--output-format stream-json`).
         prompt: What is written into its stdin, which ends there; None: it reads end of file at once.
+        steerable: Whether it takes messages while it works, until its stream says that it has ended: only
+            `claude` does, with `--input-format stream-json`.
         cwd: Working directory; default: ours.
         env: The whole environment; default: ours.
 
@@ -87,12 +90,17 @@ class AgentExecutor(_Agent):
         *,
         format: Format,  # noqa: A002 (the field's name)
         prompt: str | None = None,
+        steerable: bool = False,
         cwd: str | os.PathLike[str] | None = None,
         env: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(format)
+        if steerable and format != "claude":
+            raise SpecificationError(f"{format} takes no messages while it works: leave out steerable")
         self._prompt = prompt
-        stdin: Literal["null", "pipe"] = "null" if prompt is None else "pipe"
+        self._steerable = steerable
+        self._message = b""
+        stdin: Literal["null", "pipe"] = "null" if prompt is None and not steerable else "pipe"
         self._process = ProcessExecutor(command, cwd=cwd, env=env, stderr="split", stdin=stdin)
 
     @property
@@ -100,13 +108,41 @@ class AgentExecutor(_Agent):
         """The command's first word."""
         return self._process.label
 
+    @property
+    def writable(self) -> bool:
+        """See `Executor.writable`."""
+        return self._steerable and self._process.writable
+
+    def pending_input(self) -> int | None:
+        """See `Executor.pending_input`."""
+        return self._process.pending_input()
+
+    async def write(self, data: bytes) -> None:
+        """Tell it something: what is written up to a newline at the end is a message.
+
+        Raises:
+            NotWritableError: It isn't steerable.
+            trio.BrokenResourceError: It takes no more.
+        """
+        if not self._steerable:
+            raise NotWritableError(f"{self.label} takes no messages while it works: run it on a PTY")
+        self._message += data
+        if self._message.endswith(b"\n"):
+            text, self._message = self._message[:-1].decode("utf-8", "replace"), b""
+            await self._process.write(_frame(text))
+
+    def close_stdin(self) -> None:
+        """End its input."""
+        self._process.close_stdin()
+
     def signal(self, signum: int) -> bool:
         """See `Executor.signal`."""
         return self._process.signal(signum)
 
     async def run(self, port: Port) -> Exit:
         """See `Executor.run`."""
-        adapted = _Adapted(port, self._anew())
+        self._message = b""
+        adapted = _Adapted(port, self._anew(), self.close_stdin)
         failed: SpawnError | None = None
         ended = Exit(None)
         async with trio.open_nursery() as nursery:
@@ -126,9 +162,11 @@ class AgentExecutor(_Agent):
         if self._prompt is None:
             return
         await adapted.runs.wait()
+        prompt = _frame(self._prompt) if self._steerable else self._prompt.encode("utf-8", "replace")
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):  # it doesn't want to know
-            await self._process.write(self._prompt.encode("utf-8", "replace"))
-        self._process.close_stdin()
+            await self._process.write(prompt)
+        if not self._steerable:
+            self._process.close_stdin()
 
 
 @final
@@ -182,9 +220,10 @@ class SdkExecutor(_Agent):
 class _Adapted(Port):
     """The port of a process whose stdout is an agent's stream."""
 
-    def __init__(self, port: Port, stream: AgentStream) -> None:
+    def __init__(self, port: Port, stream: AgentStream, on_end: Callable[[], None]) -> None:
         self._port = port
         self._stream = stream
+        self._on_end = on_end
         self.environment = port.environment
         self.runs = trio.Event()
 
@@ -214,7 +253,10 @@ class _Adapted(Port):
     async def send(self, data: bytes, kind: Kind = "output") -> None:
         """See `Port.send`."""
         if kind == "output":
-            await _send_all(self._port, self._stream.feed(data))
+            shown = self._stream.feed(data)
+            if self._stream.ended is not None:  # it waits for the end of its input now
+                self._on_end()
+            await _send_all(self._port, shown)
         else:
             await self._port.send(data, kind)
 
@@ -225,6 +267,12 @@ class _Adapted(Port):
     async def finish(self) -> None:
         """Hand on what is left."""
         await _send_all(self._port, self._stream.close())
+
+
+def _frame(text: str) -> bytes:
+    """A message as Claude Code reads it from its stdin."""
+    message = {"role": "user", "content": [{"type": "text", "text": text}]}
+    return json.dumps({"type": "user", "message": message}).encode() + b"\n"
 
 
 async def _send_all(port: Port, pieces: list[tuple[Kind, bytes]]) -> None:

@@ -44,6 +44,8 @@ class Agent:
     """What its stdout has then; None: text."""
     stdin: bool = False
     """Whether the prompt of `stream` goes into stdin."""
+    steerable: bool = False
+    """Whether it takes messages then, while it works."""
     unset: tuple[str, ...] = ()
     """Variables of ours that it must not have."""
 
@@ -81,7 +83,8 @@ class Agent:
             return PtyExecutor(argv, cwd=cwd, env=env, size=size, echo=echo)
         if self.format is not None:
             told = prompt if self.stdin else None
-            return AgentExecutor(argv, format=self.format, prompt=told, cwd=cwd, env=env)
+            steerable = self.steerable
+            return AgentExecutor(argv, format=self.format, prompt=told, steerable=steerable, cwd=cwd, env=env)
         return ProcessExecutor(argv, cwd=cwd, env=env)
 
 
@@ -144,12 +147,13 @@ PRESETS: Final = {
         Agent(
             name="claude",
             stream=(
-                *("claude", "-p", "--output-format", "stream-json", "--verbose"),
-                *("--include-partial-messages", "..."),
+                *("claude", "-p", "--input-format", "stream-json", "--output-format", "stream-json"),
+                *("--verbose", "--include-partial-messages", "..."),
             ),
             terminal=("claude", "...", "--", PROMPT),
             format="claude",
             stdin=True,
+            steerable=True,
             unset=("CLAUDECODE",),  # it refuses to run within itself
         ),
         Agent(

@@ -1,8 +1,8 @@
 """An agent that follows the lines of its prompt: `python scripted.py FORMAT [PROMPT]`, else it's on stdin.
 
-FORMAT is `claude` (stream-json), `text` or `tty` (as text, but first it asks whether to go on). A line
+FORMAT is `claude` (stream-json), `steered` (the same, and told by stream-json), `text` or `tty` (as text, but first it asks whether to go on). A line
 of the prompt is `say: TEXT`, `tool: TEXT`, `exit: N`, `fail: REASON`, `touch: FILE`, `wait`, `half`, `stall`,
-`twice: TEXT`, or `ask: JSON` for children of its own, with what the prompt says about that; all others
+`twice: TEXT`, `hear` (repeats the next message), or `ask: JSON` for children of its own, with what the prompt says about that; all others
 are passed over.
 """
 
@@ -13,8 +13,20 @@ import sys
 import time
 
 FORMAT = sys.argv[1]
-PROMPT = sys.argv[2] if len(sys.argv) > 2 else sys.stdin.read() if FORMAT != "tty" else ""
-STREAM = FORMAT == "claude"
+STREAM = FORMAT in ("claude", "steered")
+
+
+def told() -> str:
+    message = json.loads(sys.stdin.readline())
+    return str(message["message"]["content"][0]["text"])
+
+
+if len(sys.argv) > 2:
+    PROMPT = sys.argv[2]
+elif FORMAT == "steered":
+    PROMPT = told()
+else:
+    PROMPT = sys.stdin.read() if FORMAT != "tty" else ""
 COUNT = 0
 
 
@@ -43,6 +55,8 @@ def said(text: str, uuid: str | None = None) -> None:
 def end(ok: bool, reason: str, code: int) -> None:
     if STREAM:
         put({"type": "result", "subtype": "success", "is_error": not ok, "result": reason, "num_turns": 1})
+        if FORMAT == "steered":
+            sys.stdin.read()
     sys.exit(code)
 
 
@@ -60,6 +74,8 @@ for line in PROMPT.split("\n"):
     elif word == "twice":
         said(rest, "same")
         said(rest, "same")
+    elif word == "hear":
+        said(f"heard {told()}")
     elif word == "tool":
         block = {"type": "tool_use", "id": rest, "name": "Bash", "input": {"command": rest}}
         put({"type": "assistant", "message": {"id": "t", "content": [block]}} if STREAM else f"$ {rest}")

@@ -32,7 +32,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     claude = tmp_path / "bin" / "claude"
     claude.parent.mkdir()
     line = f"exec {shlex.join([sys.executable, '-I', '-S', SCRIPT])}"
-    claude.write_text(f'#!/bin/sh\ncase "$1" in -p) {line} claude;; esac\n{line} tty "$@"\n')
+    claude.write_text(f'#!/bin/sh\ncase "$1" in -p) {line} steered;; esac\n{line} tty "$@"\n')
     claude.chmod(0o755)
     monkeypatch.setenv("PATH", f"{claude.parent}:{os.environ['PATH']}")
     monkeypatch.chdir(tmp_path)
@@ -211,6 +211,22 @@ def test_a_prompt_that_speaks_of_installing_gets_a_terminal() -> None:
     assert done.status == 0, done
     assert b"Go on? [y/N] y" in done.stdout
     assert spawn("--no-interactive", "--count", "1", "Install it").stdout.endswith("■ 1 turn\n".encode())
+
+
+def test_an_agent_is_steered_while_it_works() -> None:
+    with subprocess.Popen(
+        argv("spawn", "--count", "2", "say: ready\nhear\nsay: done"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+    ) as process:
+        wait_until(lambda: axiom("wait", "claude-2", "--match", "ready").status == 0, "to be reached")
+        for name in ("claude-1", "claude-2"):
+            assert axiom("send", name, f"for {name}").status in (0, 1)
+        stdout, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
+    for name in ("claude-1", "claude-2"):
+        assert re.search(rf"\[{name} {ID}\] heard for {name}\n", stdout.decode()), stdout
 
 
 def test_ctrl_c_ends_a_sequence() -> None:

@@ -106,6 +106,42 @@ async def test_it_is_an_executor() -> None:
         )
 
 
+async def test_it_is_steered_while_it_works() -> None:
+    executor = AgentExecutor(
+        [*AGENT, "steered"], format="claude", prompt="say: ready\nhear\nhear\nsay: done", steerable=True
+    )
+    sink = MemorySink()
+    with trio.fail_after(PATIENCE):
+        async with axiom_trio.open_aggregator([sink]) as aggregator:
+            child = await aggregator.start(executor)
+            await child.wait_for(rb"ready\n")
+            first = await child.intervene("Stop planning,\nwrite \u2028 it")
+            await child.wait_for(rb"heard Stop.*\n")
+            await child.write(b"more")
+            await child.write(b" of it\n")
+            await child.wait()  # its input ends when its stream has said that it's done
+            assert (await child.intervene("too late")).state == "refused"
+    assert first.state in ("confirmed", "queued", "unconfirmed")
+    text = sink.data(child.id).decode()
+    assert "heard Stop planning,\nwrite" in text
+    assert "heard more of it\ndone\n" in text
+    assert child.completed is not None
+    assert child.completed.ok
+
+
+async def test_who_can_not_be_steered_refuses() -> None:
+    with pytest.raises(SpecificationError, match="codex takes no messages"):
+        AgentExecutor(["x"], format="codex", steerable=True)
+    with trio.fail_after(PATIENCE):
+        async with axiom_trio.open_aggregator() as aggregator:
+            child = await aggregator.start(agent("say: ready\nwait"))
+            await child.wait_for(rb"ready")
+            assert (await child.intervene("x")).reason == "it takes no input"
+            with pytest.raises(axiom_trio.NotWritableError):
+                await child.write(b"x")
+            child.stop(grace=0)
+
+
 # --- the SDK's messages
 
 
