@@ -31,6 +31,8 @@ def schema_of(model: type) -> dict[str, Any]:
         if "$ref" in part:
             rest = {key: value for key, value in part.items() if key != "$ref"}
             return {**inlined(definitions[part["$ref"]]), **rest}
+        if "enum" in part:
+            part = {"type": "string", **part}
         return {key: inlined(value) for key, value in part.items()}
 
     result: dict[str, Any] = inlined(schema)

@@ -45,9 +45,10 @@ class StreamingOptions(_Model, kw_only=True):
         int, _said("Milliseconds for which lines are collected for stderr; 0: none.", ge=0, le=10_000)
     ] = 0
     include_timestamps: Annotated[bool, _said("Whether lines begin with the time (UTC).")] = False
-    prefix_length: Annotated[
-        int | _Optional, _said("Characters of a task's name before its lines; default: all.", ge=1, le=256)
-    ] = UNSET
+    prefix_length: (
+        Annotated[int, _said("Characters of a task's name before its lines; default: all.", ge=1, le=256)]
+        | _Optional
+    ) = UNSET
 
 
 class Spawn(_Model, kw_only=True):
@@ -55,7 +56,7 @@ class Spawn(_Model, kw_only=True):
 
     parent_prompt: Annotated[
         str,
-        _said("What the agents are to do.", min_length=1, max_length=1024 * 1024),
+        _said("What the agents are to do.", min_length=1, max_length=100_000),
     ]
     spawn_pattern: Annotated[
         Literal["parallel", "sequential", "decompose", "recursive"],
@@ -88,13 +89,13 @@ class Spawn(_Model, kw_only=True):
 class Status(_Model, kw_only=True):
     """The arguments of axiom_mcp_status."""
 
-    task_id: Annotated[TaskId | _Optional, _said("Default: all tasks.")] = UNSET
+    task_id: Annotated[TaskId, _said("Default: all tasks.")] | _Optional = UNSET
 
 
 class Output(_Model, kw_only=True):
     """The arguments of axiom_mcp_output."""
 
-    task_id: Annotated[TaskId | _Optional, _said("Default: all tasks, merged.")] = UNSET
+    task_id: Annotated[TaskId, _said("Default: all tasks, merged.")] | _Optional = UNSET
     cursor: Annotated[
         int,
         _said("0: from the beginning; else nextCursor of the last call, from which it goes on.", ge=0),
@@ -139,23 +140,23 @@ class Task(_Model, kw_only=True):
     name: _Name
     spawn_id: Annotated[str, _said("The call of axiom_mcp_spawn it belongs to.")]
     state: Literal["queued", "starting", "running", "restarting", "stopping", "completed"]
-    ok: Annotated[bool | _Optional, _said("Whether it has ended with success, once it has ended.")] = UNSET
-    exit_code: Annotated[int | _Optional, _said("Once it has ended; not if a signal ended it.")] = UNSET
-    signal: Annotated[int | _Optional, _said("The number of the signal that ended it.")] = UNSET
-    reason: Annotated[str | _Optional, _said("Why it ended: exit, signal, stopped, timeout, …")] = UNSET
-    error: Annotated[str | _Optional, _said("What went wrong, in a sentence.")] = UNSET
+    ok: Annotated[bool, _said("Whether it has ended with success, once it has ended.")] | _Optional = UNSET
+    exit_code: Annotated[int, _said("Once it has ended; not if a signal ended it.")] | _Optional = UNSET
+    signal: Annotated[int, _said("The number of the signal that ended it.")] | _Optional = UNSET
+    reason: Annotated[str, _said("Why it ended: exit, signal, stopped, timeout, …")] | _Optional = UNSET
+    error: Annotated[str, _said("What went wrong, in a sentence.")] | _Optional = UNSET
     prompt: str | _Optional = UNSET
-    index: Annotated[int | _Optional, _said("Its place among its siblings, from 0.")] = UNSET
-    depth: Annotated[int | _Optional, _said("How many agents stand between it and the first.")] = UNSET
-    parent: Annotated[str | _Optional, _said("The id of the agent that asked for it.")] = UNSET
+    index: Annotated[int, _said("Its place among its siblings, from 0.")] | _Optional = UNSET
+    depth: Annotated[int, _said("How many agents stand between it and the first.")] | _Optional = UNSET
+    parent: Annotated[str, _said("The id of the agent that asked for it.")] | _Optional = UNSET
     pid: int | _Optional = UNSET
     lines: int
     bytes: int
     interventions: Annotated[int, _said("Messages that were written into it.")]
     uptime: _Milliseconds
     idle: Annotated[int, _said("Milliseconds since it last wrote something.", ge=0)]
-    tail: Annotated[list[str] | _Optional, _said("Its last lines, where they were asked for.")] = UNSET
-    screen: Annotated[list[str] | _Optional, _said("What its terminal shows, if it draws a screen.")] = UNSET
+    tail: Annotated[list[str], _said("Its last lines, where they were asked for.")] | _Optional = UNSET
+    screen: Annotated[list[str], _said("What its terminal shows, if it draws a screen.")] | _Optional = UNSET
 
 
 class Planned(_Model, kw_only=True):
@@ -174,10 +175,10 @@ class SpawnResult(_Model, kw_only=True):
     pattern: str
     state: SpawnState
     tasks: Annotated[list[Task], _said("So far: some patterns start more later.")]
-    plan: Annotated[list[Planned] | _Optional, _said("Without autoExecute: what would be run.")] = UNSET
-    error: Annotated[str | _Optional, _said("Why it has failed, in a sentence.")] = UNSET
+    plan: Annotated[list[Planned], _said("Without autoExecute: what would be run.")] | _Optional = UNSET
+    error: Annotated[str, _said("Why it has failed, in a sentence.")] | _Optional = UNSET
     cursor: Annotated[int, _said("axiom_mcp_output reads its output from here on.")]
-    url: Annotated[str | _Optional, _said("Of the page that shows it live.")] = UNSET
+    url: Annotated[str, _said("Of the page that shows it live.")] | _Optional = UNSET
 
 
 class SpawnInfo(_Model, kw_only=True):
@@ -214,7 +215,7 @@ class Entry(_Model, kw_only=True):
     ]
     task_id: str | _Optional = UNSET
     name: str | _Optional = UNSET
-    timestamp: Annotated[int | _Optional, _said("Milliseconds since the epoch.")] = UNSET
+    timestamp: Annotated[int, _said("Milliseconds since the epoch.")] | _Optional = UNSET
     text: Annotated[str, _said("Whole lines, unless partial: then the last one goes on in a later entry.")]
     partial: bool = False
 
