@@ -49,6 +49,11 @@ def cursor_of(event: int) -> int:
     return event * _PLACES
 
 
+def event_of(cursor: int) -> int:
+    """The cursor of the log of the event in which a cursor lies."""
+    return cursor // _PLACES
+
+
 @final
 class Page:
     """Some entries, and where to go on.
@@ -214,7 +219,7 @@ class Reader:
             raise ValueError(f"there is no cursor {cursor} yet: give nextCursor of the last call, or 0")
         position = max(cursor, cursor_of(log.oldest))
         page = Page(limit, position, self._aggregator.child)
-        reader = log.cursor(position // _PLACES, lossless=False)
+        reader = log.cursor(event_of(position), lossless=False)
         wakeup = Wakeup()
         self._waiting.add(wakeup)
         deadline = trio.current_time() + wait
