@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 import trio
 
 from axiom_trio.engine.recorder import random_id
 from axiom_trio.sansio.errors import AxiomError, sentence
+from axiom_trio.sansio.escapes import EscapeFilter
 from axiom_trio.sansio.names import SHORT_ID
 from axiom_trio.spawn.mcp_schema import ArgumentError
 from axiom_trio.spawn.mcp_tools import UNSET, SpawnInfo, Task
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _AT_ONCE: Final = 0.1  # seconds for those to begin that begin at once
 _NAMED: Final = 10  # ids in a sentence
 _TAIL: Final = 20
+_ANSWER: Final = 16_000  # characters of an answer
 _LONGEST_LINE: Final = 500  # characters of a line of a tail
 
 
@@ -243,12 +245,12 @@ class Spawns:
             raise ArgumentError(f"{id_!r} is a spawn; give the id of one of its tasks: {names or 'none yet'}")
         return children[0]
 
-    def task(self, child: Child, *, tail: bool = False) -> Task:
+    def task(self, child: Child, *, words: bool = False) -> Task:
         """How a task stands.
 
         Args:
             child: Which.
-            tail: Whether with its last lines.
+            words: Whether with what it said last, or shows.
         """
         figures, ended, metadata = child.statistics(), child.completed, child.metadata
         spawned = self._of[child.id]
@@ -273,16 +275,23 @@ class Spawns:
             interventions=figures.interventions,
             uptime=round(figures.uptime * 1000),
             idle=round(figures.idle * 1000),
-            tail=tail_of(child) if tail else UNSET,
+            **(last_words(child) if words else {}),
         )
+
+
+def last_words(child: Child) -> dict[str, Any]:
+    """What a task said last, or what its screen shows: fields of a `Task`."""
+    answer: str = getattr(child._executor, "answer", "")
+    if answer and child.completed is not None:
+        return {"answer": answer if len(answer) <= _ANSWER else f"{answer[:_ANSWER]}…"}
+    if child.tty and (terminal := child._aggregator.screens.of(child)) is not None:
+        return {"screen": terminal.text()}
+    return {"tail": tail_of(child)}
 
 
 def tail_of(child: Child, lines: int = _TAIL) -> list[str]:
     """A task's last lines, as text."""
-    from axiom_trio.sansio.escapes import EscapeFilter
-
-    escapes = EscapeFilter("none")
-    text = escapes.feed(b"".join(line + b"\n" for line in child.tail(lines))).decode()
+    text = EscapeFilter("none").feed(b"".join(line + b"\n" for line in child.tail(lines))).decode()
     return [line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…" for line in text.splitlines()]
 
 

@@ -70,7 +70,9 @@ class Spawn(_Model, kw_only=True):
         int, _said("How many agents; with decompose: subtasks, with recursive: for each agent.", ge=1, le=10)
     ] = 3
     max_depth: Annotated[int, _said("How deep agents of agents may go (recursive).", ge=1, le=5)] = 3
-    auto_execute: Annotated[bool, _said("false: only say what would be run, and run nothing.")] = True
+    auto_execute: Annotated[
+        bool, _said("false: only say what would be run (with decompose, a planner is asked).")
+    ] = True
     verbose_master_mode: Annotated[
         bool, _said("Whether the agents' lines go to the server's stderr as they come, merged and prefixed.")
     ] = False
@@ -155,7 +157,8 @@ class Task(_Model, kw_only=True):
     interventions: Annotated[int, _said("Messages that were written into it.")]
     uptime: _Milliseconds
     idle: Annotated[int, _said("Milliseconds since it last wrote something.", ge=0)]
-    tail: Annotated[list[str], _said("Its last lines, where they were asked for.")] | _Optional = UNSET
+    answer: Annotated[str, _said("What the agent said last, once it has ended.")] | _Optional = UNSET
+    tail: Annotated[list[str], _said("Its last lines, where it has no answer.")] | _Optional = UNSET
     screen: Annotated[list[str], _said("What its terminal shows, if it draws a screen.")] | _Optional = UNSET
 
 
