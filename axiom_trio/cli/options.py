@@ -22,13 +22,16 @@ from axiom_trio.sansio.success import check_success, default_success
 TYPE_CHECKING = False  # type checkers know better; importing typing takes 5 ms
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Any, Literal
+    from typing import Any, Literal, TypeAlias
 
+    from axiom_trio.cli.mcp_options import McpOptions
     from axiom_trio.cli.replay_options import ReplayOptions
     from axiom_trio.cli.tasks import TaskSpec
     from axiom_trio.cli.verb_options import Verb, VerbOptions
     from axiom_trio.sansio.escapes import Escapes
     from axiom_trio.sansio.rule import Rule
+
+    Options: TypeAlias = "RunOptions | ReplayOptions | McpOptions | VerbOptions"
 
 RUN_HELP = """\
 usage: axiom-trio run [options] COMMAND...
@@ -231,7 +234,7 @@ class RunOptions:
         self.rules = rules
 
 
-def parse(argv: Sequence[str], environ: Mapping[str, str]) -> RunOptions | ReplayOptions | VerbOptions | str:
+def parse(argv: Sequence[str], environ: Mapping[str, str]) -> Options | str:
     """Understand a command line.
 
     Args:
@@ -252,21 +255,19 @@ def parse(argv: Sequence[str], environ: Mapping[str, str]) -> RunOptions | Repla
         return HELP
     if verb == "--version":
         return _version()
-    if verb == "spawn":
-        from axiom_trio.cli.spawn_options import parse_spawn
+    if verb in ("spawn", "replay", "mcp"):
+        from importlib import import_module
 
-        return parse_spawn(argv[1:], environ)
-    if verb == "replay":
-        from axiom_trio.cli.replay_options import parse_replay
-
-        return parse_replay(argv[1:], environ)
+        module = import_module(f"axiom_trio.cli.{verb}_options")
+        options: Options | str = getattr(module, f"parse_{verb}")(argv[1:], environ)
+        return options
     for known in _VERBS:
         if verb == known:
             from axiom_trio.cli.verb_options import parse_verb
 
             return parse_verb(known, argv[1:], environ)
     if verb != "run":
-        hint = near(verb, ("run", "spawn", "replay", *_VERBS))
+        hint = near(verb, ("run", "spawn", "mcp", "replay", *_VERBS))
         raise UsageError(f"there is no {verb!r}{hint or _TO_RUN}", "axiom-trio")
     grammar = Grammar("run", SETTINGS, once=ONCE, convert=convert, many=MANY, later=LATER, quoting=True)
     given, commands, arguments = grammar.scan(argv[1:])
@@ -282,8 +283,7 @@ def _resolve(
     join_interactive(given, "--interactive and --no-interactive")
     tasks: list[TaskSpec] = []
     settings: dict[str, Any] = {}
-    path = given.pop("file", None)
-    resume = given.pop("resume", None)
+    path, resume = given.pop("file", None), given.pop("resume", None)
     if path is None and not commands and arguments is None and resume is None:
         if not os.path.lexists("axiom.toml"):
             raise UsageError("nothing to run: give a COMMAND, or -f FILE, or have an axiom.toml here")
@@ -318,8 +318,7 @@ def _resolve(
         from axiom_trio.cli.resume import unfinished
 
         settings["journal"] = resume
-        tasks = unfinished(resume, tasks)
-        if not tasks:
+        if not (tasks := unfinished(resume, tasks)):
             return f"axiom-trio run: nothing is left to run: all tasks in {resume} have succeeded"
     if not tasks:
         raise UsageError(f"nothing to run: {'standard input' if path == '-' else path} has no commands")

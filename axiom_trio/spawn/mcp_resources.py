@@ -81,7 +81,9 @@ class Resources:
 
     # --- requests
 
-    async def list(self, _: Any, params: types.PaginatedRequestParams | None) -> types.ListResourcesResult:
+    async def list_all(
+        self, _: Any, params: types.PaginatedRequestParams | None
+    ) -> types.ListResourcesResult:
         """Answer `resources/list`."""
         children = self._children()
         try:

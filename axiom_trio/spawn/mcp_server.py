@@ -32,13 +32,14 @@ if TYPE_CHECKING:
     from axiom_trio.engine.aggregator import StreamAggregator
     from axiom_trio.engine.child import Child
     from axiom_trio.spawn.patterns import Work
+    from axiom_trio.spawn.worktree import Worktrees
 
 INSTRUCTIONS: Final = """\
-Runs AI agents as child processes, several at once, and lets you see and steer them. axiom_mcp_spawn starts \
-them on a prompt; with returnImmediately it answers at once. axiom_mcp_output reads what they write: give its \
-nextCursor as cursor in the next call, with waitMs to wait for more, until done is true. axiom_mcp_status \
-says how they stand, and what a full-screen one shows. axiom_mcp_send types a message into one, \
-axiom_mcp_interrupt sends SIGINT; again, and it is made to end. All end with this server."""
+Runs AI agents as child processes, several at once, and lets you see and steer them. axiom_mcp_spawn \
+starts them on a prompt; with returnImmediately it answers at once. axiom_mcp_output reads what they write: \
+give its nextCursor as cursor in the next call, with waitMs to wait for more, until done is true. \
+axiom_mcp_status says how they stand, and what a full-screen one shows. axiom_mcp_send types a message into \
+one, axiom_mcp_interrupt sends SIGINT; again, and it is made to end. All end with this server."""
 
 
 class _Tool(msgspec.Struct, frozen=True):
@@ -54,8 +55,8 @@ _TOOLS: Final = (
     _Tool(
         "axiom_mcp_spawn",
         "Spawn agents",
-        "Start agents on a prompt, by a pattern. Waits until all have ended, unless returnImmediately is set; "
-        "the result has each agent's answer or last lines.",
+        "Start agents on a prompt, by a pattern. Waits until all have ended, unless returnImmediately is "
+        "set; the result has each agent's answer or last lines.",
         tools.Spawn,
         tools.SpawnResult,
         {"readOnlyHint": False, "destructiveHint": True, "idempotentHint": False, "openWorldHint": True},
@@ -105,6 +106,8 @@ class McpServer:
         label: What agents without a name are called.
         version: Of this program.
         page: Opens the page and returns its URL; None: there is none.
+        worktrees: Gets ready to make a git worktree for each agent of a spawn; None: they get none.
+        keep_going: Whether a sequence goes on after a failure.
     """
 
     def __init__(
@@ -115,20 +118,33 @@ class McpServer:
         label: str,
         version: str,
         page: Callable[[], Awaitable[str]] | None = None,
+        worktrees: Callable[[], Awaitable[Worktrees]] | None = None,
+        keep_going: bool = False,
     ) -> None:
         self._version = version
         self._page = page
         self._reader = Reader(aggregator)
         self._spawns = Spawns(
-            aggregator, start, label=label, end=lambda: self._reader.end, on_change=self._reader.look_again
+            aggregator,
+            start,
+            label=label,
+            end=lambda: self._reader.end,
+            on_change=self._reader.look_again,
+            worktrees=worktrees,
+            keep_going=keep_going,
         )
         self._resources = Resources(self._spawns, self._reader)
         self._view = StderrView(aggregator)
         self._schemas = {tool.name: (schema_of(tool.takes), schema_of(tool.gives)) for tool in _TOOLS}
         self._calls: Calls | None = None
+        self._serving = trio.CancelScope()
 
-    async def run(self) -> None:
-        """Serve until stdin ends, or nobody reads stdout."""
+    async def run(self, grace: float) -> None:
+        """Serve until stdin ends, nobody reads stdout, or `end` is called; then all agents are made to end.
+
+        Args:
+            grace: Seconds between asking them to end and killing them.
+        """
         logging.getLogger("mcp").addHandler(logging.NullHandler())  # else its warnings go to stderr, raw
         server = self._made()
         told = NotificationOptions(resources_changed=True)
@@ -136,11 +152,20 @@ class McpServer:
             async with trio.open_nursery() as nursery:
                 self._calls = Calls(self._spawns, self._reader, self._view, nursery, self._page)
                 nursery.start_soon(self._resources.run)
-                async with open_stdio() as (to_server, from_server):
-                    await server.run(to_server, from_server, server.create_initialization_options(told))
+                with self._serving:
+                    async with open_stdio() as (to_server, from_server):
+                        await server.run(to_server, from_server, server.create_initialization_options(told))
+                for spawned in self._spawns:
+                    self._spawns.stop(spawned, grace=grace)
+                for spawned in self._spawns:
+                    await spawned.ended.wait()
                 nursery.cancel_scope.cancel(reason="the client has gone")
         finally:
             self._view.close()
+
+    def end(self) -> None:
+        """End as if the client had gone."""
+        self._serving.cancel(reason="the server is to end")
 
     def _made(self) -> Server[Any]:
         resources = self._resources
@@ -151,7 +176,7 @@ class McpServer:
             instructions=INSTRUCTIONS,
             on_list_tools=self._list_tools,
             on_call_tool=self._call_tool,
-            on_list_resources=resources.list,
+            on_list_resources=resources.list_all,
             on_list_resource_templates=resources.templates,
             on_read_resource=resources.read,
             on_subscribe_resource=resources.subscribe,

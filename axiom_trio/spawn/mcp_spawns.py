@@ -15,13 +15,14 @@ from axiom_trio.spawn.mcp_tools import UNSET, SpawnInfo, Task
 from axiom_trio.spawn.patterns import Spawner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
 
     from axiom_trio.engine.aggregator import StreamAggregator
     from axiom_trio.engine.child import Child
     from axiom_trio.spawn.mcp_tools import SpawnState
     from axiom_trio.spawn.patterns import Work
     from axiom_trio.spawn.plan import Plan
+    from axiom_trio.spawn.worktree import Worktrees
 
 _AT_ONCE: Final = 0.1  # seconds for those to begin that begin at once
 _NAMED: Final = 10  # ids in a sentence
@@ -98,6 +99,8 @@ class Spawns:
         label: What children are called.
         end: The cursor of what comes next.
         on_change: Called when a spawn has another task, or has ended.
+        worktrees: Gets ready to make a git worktree for each agent of a spawn; None: they get none.
+        keep_going: Whether a sequence goes on after a failure.
     """
 
     def __init__(
@@ -108,12 +111,16 @@ class Spawns:
         label: str,
         end: Callable[[], int],
         on_change: Callable[[], None],
+        worktrees: Callable[[], Awaitable[Worktrees]] | None = None,
+        keep_going: bool = False,
     ) -> None:
         self._aggregator = aggregator
         self._start = start
         self._label = label
         self._end = end
         self._on_change = on_change
+        self._worktrees = worktrees
+        self._keep_going = keep_going
         self._all: dict[str, Spawned] = {}
         self._of: dict[str, Spawned] = {}
         self._interrupted: set[str] = set()
@@ -152,22 +159,26 @@ class Spawns:
             self._tell(spawned)
             return child
 
-        spawner = Spawner(
-            self._aggregator,
-            spawned.plan,
-            start,
-            label=self._label,
-            notice=spawned.notices.append,
-            may_start=lambda: not spawned.stopping,
-        )
+        spawner: Spawner | None = None
         try:
+            trees = None if self._worktrees is None or not execute else await self._worktrees()
+            spawner = Spawner(
+                self._aggregator,
+                spawned.plan,
+                start,
+                label=self._label,
+                keep_going=self._keep_going,
+                worktrees=trees,
+                notice=spawned.notices.append,
+                may_start=lambda: not spawned.stopping,
+            )
             await (spawner.run() if execute else spawner.make_plan())
         except AxiomError as error:
             spawned.error = str(error)
         except Exception as error:  # noqa: BLE001 (one that can't be run harms no other)
             spawned.error = sentence(error)
         finally:
-            spawned.plan = spawner.plan
+            spawned.plan = spawned.plan if spawner is None else spawner.plan
             spawned.planned = not execute
             if any(child.completed is None for child in spawned.children):  # cancelled, or it has failed
                 self.stop(spawned)
@@ -184,12 +195,12 @@ class Spawns:
             pass
         return made
 
-    def stop(self, spawned: Spawned) -> None:
+    def stop(self, spawned: Spawned, *, grace: float | None = None) -> None:
         """Have no more tasks begin, and ask those that run to end."""
         if not spawned.ended.is_set():
             spawned.stopping = True
         for child in spawned.children:
-            child.stop()
+            child.stop(grace=grace)
 
     def interrupt(self, spawned: Spawned | None, children: Iterable[Child]) -> tuple[list[str], list[str]]:
         """Send SIGINT to tasks, or ask them to end if they had it before; the ids of both.

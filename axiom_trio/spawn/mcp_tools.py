@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET as UNSET
+from msgspec import Meta, UnsetType
 
 MOST_LINES: Final = 5000
 LONGEST_WAIT: Final = 30_000
 """Milliseconds that a call for output may wait."""
 
-_Optional = UnsetType  # left out where there is nothing to say
+_Optional: TypeAlias = UnsetType  # left out where there is nothing to say
 
 
 class _Model(
@@ -30,7 +31,7 @@ TaskId = Annotated[
 ]
 
 
-class StreamingOptions(_Model, kw_only=True):
+class StreamingOptions(_Model, frozen=True, kw_only=True):
     """How the merged output is shown beside the result."""
 
     output_mode: Annotated[
@@ -51,7 +52,7 @@ class StreamingOptions(_Model, kw_only=True):
     ) = UNSET
 
 
-class Spawn(_Model, kw_only=True):
+class Spawn(_Model, frozen=True, kw_only=True):
     """The arguments of axiom_mcp_spawn."""
 
     parent_prompt: Annotated[
@@ -88,13 +89,13 @@ class Spawn(_Model, kw_only=True):
     )
 
 
-class Status(_Model, kw_only=True):
+class Status(_Model, frozen=True, kw_only=True):
     """The arguments of axiom_mcp_status."""
 
     task_id: Annotated[TaskId, _said("Default: all tasks.")] | _Optional = UNSET
 
 
-class Output(_Model, kw_only=True):
+class Output(_Model, frozen=True, kw_only=True):
     """The arguments of axiom_mcp_output."""
 
     task_id: Annotated[TaskId, _said("Default: all tasks, merged.")] | _Optional = UNSET
@@ -113,7 +114,7 @@ class Output(_Model, kw_only=True):
     ] = 0
 
 
-class Send(_Model, kw_only=True):
+class Send(_Model, frozen=True, kw_only=True):
     """The arguments of axiom_mcp_send."""
 
     task_id: TaskId
@@ -122,7 +123,7 @@ class Send(_Model, kw_only=True):
     ]
 
 
-class Interrupt(_Model, kw_only=True):
+class Interrupt(_Model, frozen=True, kw_only=True):
     """The arguments of axiom_mcp_interrupt."""
 
     task_id: TaskId
@@ -134,7 +135,7 @@ _Name = Annotated[str, _said("For display, unique.")]
 _Milliseconds = Annotated[int, _said("Milliseconds.", ge=0)]
 
 
-class Task(_Model, kw_only=True):
+class Task(_Model, frozen=True, kw_only=True):
     """An agent, as it stands."""
 
     task_id: str
@@ -162,16 +163,16 @@ class Task(_Model, kw_only=True):
     screen: Annotated[list[str], _said("What its terminal shows, if it draws a screen.")] | _Optional = UNSET
 
 
-class Planned(_Model, kw_only=True):
+class Planned(_Model, frozen=True, kw_only=True):
     """What an agent would be given."""
 
     prompt: str
 
 
-SpawnState = Literal["planned", "running", "completed", "failed", "stopped"]
+SpawnState: TypeAlias = Literal["planned", "running", "completed", "failed", "stopped"]
 
 
-class SpawnResult(_Model, kw_only=True):
+class SpawnResult(_Model, frozen=True, kw_only=True):
     """The result of axiom_mcp_spawn."""
 
     spawn_id: str
@@ -184,7 +185,7 @@ class SpawnResult(_Model, kw_only=True):
     url: Annotated[str, _said("Of the page that shows it live.")] | _Optional = UNSET
 
 
-class SpawnInfo(_Model, kw_only=True):
+class SpawnInfo(_Model, frozen=True, kw_only=True):
     """A spawn, as it stands."""
 
     spawn_id: str
@@ -195,7 +196,7 @@ class SpawnInfo(_Model, kw_only=True):
     error: str | _Optional = UNSET
 
 
-class StatusResult(_Model, kw_only=True):
+class StatusResult(_Model, frozen=True, kw_only=True):
     """The result of axiom_mcp_status."""
 
     active_count: Annotated[int, _said("Tasks that have not ended.")]
@@ -203,13 +204,22 @@ class StatusResult(_Model, kw_only=True):
     spawns: list[SpawnInfo]
 
 
-EntryKind = Literal[
-    *("output", "error", "intervention", "progress", "started", "sent", "delivery", "idle"),
-    *("restarting", "completed", "gap"),
+EntryKind: TypeAlias = Literal[
+    "output",
+    "error",
+    "intervention",
+    "progress",
+    "started",
+    "sent",
+    "delivery",
+    "idle",
+    "restarting",
+    "completed",
+    "gap",
 ]
 
 
-class Entry(_Model, kw_only=True):
+class Entry(_Model, frozen=True, kw_only=True):
     """Something that happened to a task."""
 
     kind: Annotated[
@@ -223,7 +233,7 @@ class Entry(_Model, kw_only=True):
     partial: bool = False
 
 
-class OutputResult(_Model, kw_only=True):
+class OutputResult(_Model, frozen=True, kw_only=True):
     """The result of axiom_mcp_output."""
 
     entries: list[Entry]
@@ -234,7 +244,7 @@ class OutputResult(_Model, kw_only=True):
     active_count: Annotated[int, _said("How many of these tasks have not ended.")]
 
 
-class SendResult(_Model, kw_only=True):
+class SendResult(_Model, frozen=True, kw_only=True):
     """The result of axiom_mcp_send."""
 
     task_id: str
@@ -248,7 +258,7 @@ class SendResult(_Model, kw_only=True):
     reason: Annotated[str, _said("The evidence.")]
 
 
-class InterruptResult(_Model, kw_only=True):
+class InterruptResult(_Model, frozen=True, kw_only=True):
     """The result of axiom_mcp_interrupt."""
 
     interrupted: Annotated[list[str], _said("The ids of the tasks that were sent SIGINT.")]
