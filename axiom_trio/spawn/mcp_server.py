@@ -7,6 +7,7 @@ SDK's low-level server, in both eras of the protocol; what they do is in `mcp_ca
 from __future__ import annotations
 
 import logging
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, final
 
 import mcp_types as types
@@ -27,7 +28,7 @@ from axiom_trio.spawn.mcp_stdio import open_stdio
 from axiom_trio.spawn.mcp_view import StderrView
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from axiom_trio.engine.aggregator import StreamAggregator
     from axiom_trio.engine.child import Child
@@ -108,6 +109,7 @@ class McpServer:
         page: Opens the page and returns its URL; None: there is none.
         worktrees: Gets ready to make a git worktree for each agent of a spawn; None: they get none.
         keep_going: Whether a sequence goes on after a failure.
+        stderr: Where verbose master mode writes.
     """
 
     def __init__(
@@ -120,6 +122,7 @@ class McpServer:
         page: Callable[[], Awaitable[str]] | None = None,
         worktrees: Callable[[], Awaitable[Worktrees]] | None = None,
         keep_going: bool = False,
+        stderr: int = 2,
     ) -> None:
         self._version = version
         self._page = page
@@ -134,7 +137,7 @@ class McpServer:
             keep_going=keep_going,
         )
         self._resources = Resources(self._spawns, self._reader)
-        self._view = StderrView(aggregator)
+        self._view = StderrView(aggregator, stderr)
         self._schemas = {tool.name: (schema_of(tool.takes), schema_of(tool.gives)) for tool in _TOOLS}
         self._calls: Calls | None = None
         self._serving = trio.CancelScope()
@@ -145,16 +148,21 @@ class McpServer:
         Args:
             grace: Seconds between asking them to end and killing them.
         """
-        logging.getLogger("mcp").addHandler(logging.NullHandler())  # else its warnings go to stderr, raw
-        server = self._made()
         told = NotificationOptions(resources_changed=True)
+        async with self.opened(grace) as server:
+            with self._serving:
+                async with open_stdio() as (to_server, from_server):
+                    await server.run(to_server, from_server, server.create_initialization_options(told))
+
+    @asynccontextmanager
+    async def opened(self, grace: float) -> AsyncGenerator[Server[Any], None]:
+        """The SDK's server, to be run on any streams; leaving the block makes all agents end. See `run`."""
+        logging.getLogger("mcp").addHandler(logging.NullHandler())  # else its warnings go to stderr, raw
         try:
             async with trio.open_nursery() as nursery:
                 self._calls = Calls(self._spawns, self._reader, self._view, nursery, self._page)
                 nursery.start_soon(self._resources.run)
-                with self._serving:
-                    async with open_stdio() as (to_server, from_server):
-                        await server.run(to_server, from_server, server.create_initialization_options(told))
+                yield self._made()
                 for spawned in self._spawns:
                     self._spawns.stop(spawned, grace=grace)
                 for spawned in self._spawns:

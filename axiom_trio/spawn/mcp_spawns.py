@@ -166,7 +166,7 @@ class Spawns:
                 self._aggregator,
                 spawned.plan,
                 start,
-                label=self._label,
+                label=self._label if len(self._all) == 1 else f"{self._label}.{len(self._all)}",
                 keep_going=self._keep_going,
                 worktrees=trees,
                 notice=spawned.notices.append,
