@@ -83,6 +83,7 @@ class _Serving:
             max_size=options.journal_size or (PRIVATE_SIZE if options.journal is None else None),
             notify=_say,
         )
+        self._journal.lead()  # were it refused later, it would come out in a group
         self._signal: int | None = None
         self._lost = False
         self._url: str | None = None

@@ -62,6 +62,7 @@ async def test_pages_of_resources(tmp_path: Path, era: str) -> None:
         assert second.next_cursor is None
 
 
+@pytest.mark.filterwarnings("ignore:resources/.*subscribe is removed")
 async def test_who_has_subscribed_is_told_when_a_log_grows(tmp_path: Path, era: str) -> None:
     (tmp_path / "go").mkdir()
     script = f"echo begun; while [ -d {tmp_path}/go ]; do sleep 0.05; done; echo ended"
