@@ -43,6 +43,8 @@ _LAST_GRACE: Final = 1.0  # seconds at the end: hosts kill a server 2 s after th
 _PREFIX: Final = "axiom-mcp-"
 _DESCRIPTORS: Final = 200  # children, about
 _SIZE: Final = (40, 120)  # of the agents' terminals
+_DEPTH: Final = "AXIOM_MCP_DEPTH"
+_DEEPEST: Final = 3  # servers within each other: agents that all have this one would spawn without end
 _WITHOUT: Final = "the extra mcp is not installed: pip install 'axiom-trio[mcp]'"
 
 
@@ -153,6 +155,7 @@ class _Serving:
             page=page,
             worktrees=self._worktrees if self._options.worktree else None,
             keep_going=self._options.keep_going,
+            refusal=_deeper(),
         )
 
         async def watch() -> None:
@@ -170,6 +173,16 @@ class _Serving:
         from axiom_trio.spawn.worktree import open_worktrees
 
         return await open_worktrees()
+
+
+def _deeper() -> str | None:
+    """Count this server among those within which it runs; why it may spawn nothing, if they are too many."""
+    depth = os.environ.get(_DEPTH, "")
+    within = int(depth) if depth.isdecimal() and len(depth) < 4 else 0
+    os.environ[_DEPTH] = str(within + 1)  # what it spawns may have such a server, too
+    if within < _DEEPEST:
+        return None
+    return f"this server was started by agents of agents, {within} deep: here no more are spawned"
 
 
 async def _page(

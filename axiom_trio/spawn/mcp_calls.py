@@ -8,9 +8,9 @@ import trio
 
 from axiom_trio.sansio.errors import SpecificationError
 from axiom_trio.spawn import mcp_tools as tools
-from axiom_trio.spawn.mcp_output import event_of
+from axiom_trio.spawn.mcp_describe import tail_of
+from axiom_trio.spawn.mcp_page import event_of
 from axiom_trio.spawn.mcp_schema import ArgumentError
-from axiom_trio.spawn.mcp_spawns import tail_of
 from axiom_trio.spawn.mcp_text import output_text, spawn_text, status_text
 from axiom_trio.spawn.mcp_tools import UNSET
 from axiom_trio.spawn.plan import make_plan
@@ -29,6 +29,7 @@ _EVERY: Final = 0.2  # seconds between two reports of progress
 _ALIVE: Final = (
     10.0  # seconds after which one comes though nothing has changed: hosts give up on silent calls
 )
+_LISTED: Final = 50  # tasks that have ended
 _LONGEST: Final = 500  # characters of a line in it
 
 
@@ -42,6 +43,7 @@ class Calls:
         view: Shows them on stderr.
         nursery: Where they run.
         page: Opens the page, and returns its URL; None: there is none here.
+        refusal: Why nothing may be spawned here.
     """
 
     def __init__(
@@ -51,12 +53,14 @@ class Calls:
         view: StderrView,
         nursery: trio.Nursery,
         page: Callable[[], Awaitable[str]] | None,
+        refusal: str | None,
     ) -> None:
         self._spawns = spawns
         self._reader = reader
         self._view = view
         self._nursery = nursery
         self._page = page
+        self._refusal = refusal
 
     async def spawn(self, asked: tools.Spawn, progress: Progress) -> tuple[tools.SpawnResult, str]:
         """Begin a spawn, and mostly wait for its end; cancelled, it stops it.
@@ -64,6 +68,8 @@ class Calls:
         Raises:
             AxiomError: It can't be.
         """
+        if self._refusal is not None:
+            raise SpecificationError(self._refusal)
         plan = make_plan(
             asked.parent_prompt, asked.spawn_pattern, count=asked.spawn_count, max_depth=asked.max_depth
         )
@@ -122,10 +128,15 @@ class Calls:
             spawns = [] if of is None else [of]
         else:
             children = [child for spawned in spawns for child in spawned.children]
+        ended = [child for child in children if child.completed is not None]
+        left_out = {*ended[:-_LISTED]} if asked.task_id is UNSET else set()
+        listed = [child for child in children if child not in left_out]
+        spawns = [each for each in spawns if not each.children or {*each.children} - left_out]
         result = tools.StatusResult(
             active_count=_active(children),
-            tasks=[self._spawns.task(child, words=asked.task_id is not UNSET) for child in children],
+            tasks=[self._spawns.task(child, words=asked.task_id is not UNSET) for child in listed],
             spawns=[spawned.info() for spawned in spawns],
+            left_out=len(left_out),
         )
         return result, status_text(result)
 

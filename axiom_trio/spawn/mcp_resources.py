@@ -14,7 +14,7 @@ from mcp.server.subscriptions import ListenHandler, ResourcesListChanged, Resour
 from mcp.shared.exceptions import MCPError
 
 from axiom_trio.sansio.names import SHORT_ID
-from axiom_trio.spawn.mcp_output import LARGEST
+from axiom_trio.spawn.mcp_page import LARGEST
 from axiom_trio.spawn.mcp_schema import ArgumentError
 from axiom_trio.spawn.mcp_tools import MOST_LINES
 

@@ -56,8 +56,8 @@ _TOOLS: Final = (
     _Tool(
         "axiom_mcp_spawn",
         "Spawn agents",
-        "Start agents on a prompt, by a pattern. Waits until all have ended, unless returnImmediately is "
-        "set; the result has each agent's answer or last lines.",
+        "Start agents on a prompt, by a pattern. Waits until all have ended, which may take many minutes; "
+        "the result has each agent's answer or last lines. With returnImmediately it answers at once.",
         tools.Spawn,
         tools.SpawnResult,
         {"readOnlyHint": False, "destructiveHint": True, "idempotentHint": False, "openWorldHint": True},
@@ -109,6 +109,7 @@ class McpServer:
         page: Opens the page and returns its URL; None: there is none.
         worktrees: Gets ready to make a git worktree for each agent of a spawn; None: they get none.
         keep_going: Whether a sequence goes on after a failure.
+        refusal: Why nothing may be spawned here, in a sentence; None: it may.
         stderr: Where verbose master mode writes.
     """
 
@@ -122,10 +123,12 @@ class McpServer:
         page: Callable[[], Awaitable[str]] | None = None,
         worktrees: Callable[[], Awaitable[Worktrees]] | None = None,
         keep_going: bool = False,
+        refusal: str | None = None,
         stderr: int = 2,
     ) -> None:
         self._version = version
         self._page = page
+        self._refusal = refusal
         self._reader = Reader(aggregator)
         self._spawns = Spawns(
             aggregator,
@@ -160,7 +163,9 @@ class McpServer:
         logging.getLogger("mcp").addHandler(logging.NullHandler())  # else its warnings go to stderr, raw
         try:
             async with trio.open_nursery() as nursery:
-                self._calls = Calls(self._spawns, self._reader, self._view, nursery, self._page)
+                self._calls = Calls(
+                    self._spawns, self._reader, self._view, nursery, page=self._page, refusal=self._refusal
+                )
                 nursery.start_soon(self._resources.run)
                 yield self._made()
                 for spawned in self._spawns:

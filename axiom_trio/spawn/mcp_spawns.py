@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Final, final
 
 import trio
 
 from axiom_trio.engine.recorder import random_id
 from axiom_trio.sansio.errors import AxiomError, sentence
-from axiom_trio.sansio.escapes import EscapeFilter
 from axiom_trio.sansio.names import SHORT_ID
+from axiom_trio.spawn.mcp_describe import described, short
 from axiom_trio.spawn.mcp_schema import ArgumentError
-from axiom_trio.spawn.mcp_tools import UNSET, SpawnInfo, Task
+from axiom_trio.spawn.mcp_tools import UNSET, SpawnInfo
 from axiom_trio.spawn.patterns import Spawner
 
 if TYPE_CHECKING:
@@ -19,16 +19,13 @@ if TYPE_CHECKING:
 
     from axiom_trio.engine.aggregator import StreamAggregator
     from axiom_trio.engine.child import Child
-    from axiom_trio.spawn.mcp_tools import SpawnState
+    from axiom_trio.spawn.mcp_tools import SpawnState, Task
     from axiom_trio.spawn.patterns import Work
     from axiom_trio.spawn.plan import Plan
     from axiom_trio.spawn.worktree import Worktrees
 
 _AT_ONCE: Final = 0.1  # seconds for those to begin that begin at once
 _NAMED: Final = 10  # ids in a sentence
-_TAIL: Final = 20
-_ANSWER: Final = 16_000  # characters of an answer
-_LONGEST_LINE: Final = 500  # characters of a line of a tail
 
 
 @final
@@ -78,7 +75,7 @@ class Spawned:
             spawn_id=self.id,
             pattern=self.plan.pattern,
             state=self.state,
-            prompt=self.plan.prompt,
+            prompt=short(self.plan.prompt),
             task_ids=[child.id for child in self.children],
             error=UNSET if self.error is None else self.error,
         )
@@ -137,6 +134,8 @@ class Spawns:
     async def begin(self, plan: Plan, nursery: trio.Nursery, *, execute: bool = True) -> Spawned:
         """Begin one; returns when those of its tasks that begin at once have begun.
 
+        Cancelled meanwhile, it's stopped.
+
         Args:
             plan: What is to be done.
             nursery: Where it's run.
@@ -146,9 +145,13 @@ class Spawns:
         self._all[spawned.id] = spawned
         nursery.start_soon(self._run, spawned, execute)
         expected = len(plan.subtasks) if plan.pattern == "parallel" else 1
-        with trio.move_on_after(_AT_ONCE):
-            while len(spawned.children) < expected and not spawned.ended.is_set():
-                await spawned.changed.wait()
+        try:
+            with trio.move_on_after(_AT_ONCE):
+                while len(spawned.children) < expected and not spawned.ended.is_set():
+                    await spawned.changed.wait()
+        except trio.Cancelled:
+            self.stop(spawned)
+            raise
         return spawned
 
     async def _run(self, spawned: Spawned, execute: bool) -> None:
@@ -257,53 +260,8 @@ class Spawns:
         return children[0]
 
     def task(self, child: Child, *, words: bool = False) -> Task:
-        """How a task stands.
-
-        Args:
-            child: Which.
-            words: Whether with what it said last, or shows.
-        """
-        figures, ended, metadata = child.statistics(), child.completed, child.metadata
-        spawned = self._of[child.id]
-        return Task(
-            task_id=child.id,
-            short_id=child.short_id,
-            name=child.name,
-            spawn_id=spawned.id,
-            state=child.state,
-            ok=UNSET if ended is None else ended.ok,
-            exit_code=UNSET if ended is None or ended.exit.code is None else ended.exit.code,
-            signal=UNSET if ended is None or ended.exit.signal is None else ended.exit.signal,
-            reason=UNSET if ended is None else ended.reason,
-            error=UNSET if ended is None or ended.exit.error is None else ended.exit.error,
-            prompt=UNSET if metadata is None or metadata.prompt is None else metadata.prompt,
-            index=UNSET if metadata is None or metadata.index is None else metadata.index,
-            depth=UNSET if metadata is None or metadata.depth is None else metadata.depth,
-            parent=UNSET if metadata is None or metadata.parent is None else metadata.parent,
-            pid=UNSET if child.pid is None else child.pid,
-            lines=figures.lines,
-            bytes=figures.bytes,
-            interventions=figures.interventions,
-            uptime=round(figures.uptime * 1000),
-            idle=round(figures.idle * 1000),
-            **(last_words(child) if words else {}),
-        )
-
-
-def last_words(child: Child) -> dict[str, Any]:
-    """What a task said last, or what its screen shows: fields of a `Task`."""
-    answer: str = getattr(child._executor, "answer", "")
-    if answer and child.completed is not None:
-        return {"answer": answer if len(answer) <= _ANSWER else f"{answer[:_ANSWER]}…"}
-    if child.tty and (terminal := child._aggregator.screens.of(child)) is not None:
-        return {"screen": terminal.text()}
-    return {"tail": tail_of(child)}
-
-
-def tail_of(child: Child, lines: int = _TAIL) -> list[str]:
-    """A task's last lines, as text."""
-    text = EscapeFilter("none").feed(b"".join(line + b"\n" for line in child.tail(lines))).decode()
-    return [line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…" for line in text.splitlines()]
+        """How a task stands; see `described`."""
+        return described(child, self._of[child.id].id, words=words)
 
 
 def _is(given: str, id_: str) -> bool:

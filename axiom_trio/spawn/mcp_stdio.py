@@ -169,20 +169,19 @@ class _Wire:
 async def read_some(descriptor: int) -> bytes:
     """What there is to read, or comes next; empty at the end. Others' reads of it don't block us."""
     buffer = bytearray(_READ)
-    while True:
+    while hasattr(os, "RWF_NOWAIT"):
         await trio.lowlevel.checkpoint_if_cancelled()
         try:
-            size = os.preadv(descriptor, [buffer], -1, os.RWF_NOWAIT)
+            return bytes(buffer[: os.preadv(descriptor, [buffer], -1, os.RWF_NOWAIT)])
         except BlockingIOError:
             await trio.lowlevel.wait_readable(descriptor)
-            continue
         except OSError as error:
             if error.errno not in _UNSUPPORTED:
                 return b""  # a connection that was reset has ended
-            with suppress(PermissionError):  # a file never makes anyone wait, a terminal does
-                await trio.lowlevel.wait_readable(descriptor)
-            return os.read(descriptor, _READ)
-        return bytes(buffer[:size])
+            break
+    with suppress(PermissionError):  # a file never makes anyone wait, a terminal does
+        await trio.lowlevel.wait_readable(descriptor)
+    return os.read(descriptor, _READ)
 
 
 @contextmanager

@@ -30,10 +30,12 @@ def spawn_text(result: SpawnResult) -> str:
 
 def status_text(result: StatusResult) -> str:
     """Of axiom_mcp_status."""
-    lines = [f"{result.active_count} of {len(result.tasks)} tasks have not ended"]
+    lines = [f"{result.active_count} of {len(result.tasks) + result.left_out} tasks have not ended"]
     for task in result.tasks:
         lines.append(task_line(task))
         lines += _last_words(task)
+    if result.left_out:
+        lines.append(f"and {result.left_out} that have ended before")
     return "\n".join(lines)
 
 

@@ -148,7 +148,7 @@ class Task(_Model, frozen=True, kw_only=True):
     signal: Annotated[int, _said("The number of the signal that ended it.")] | _Optional = UNSET
     reason: Annotated[str, _said("Why it ended: exit, signal, stopped, timeout, …")] | _Optional = UNSET
     error: Annotated[str, _said("What went wrong, in a sentence.")] | _Optional = UNSET
-    prompt: str | _Optional = UNSET
+    prompt: Annotated[str, _said("The beginning of what it is to do.")] | _Optional = UNSET
     index: Annotated[int, _said("Its place among its siblings, from 0.")] | _Optional = UNSET
     depth: Annotated[int, _said("How many agents stand between it and the first.")] | _Optional = UNSET
     parent: Annotated[str, _said("The id of the agent that asked for it.")] | _Optional = UNSET
@@ -200,8 +200,9 @@ class StatusResult(_Model, frozen=True, kw_only=True):
     """The result of axiom_mcp_status."""
 
     active_count: Annotated[int, _said("Tasks that have not ended.")]
-    tasks: list[Task]
+    tasks: Annotated[list[Task], _said("All that have not ended, and those that ended last.")]
     spawns: list[SpawnInfo]
+    left_out: Annotated[int, _said("Older tasks that are not listed; they are there by their ids.")] = 0
 
 
 EntryKind: TypeAlias = Literal[

@@ -16,7 +16,7 @@ from axiom_trio.sansio.durations import format_duration
 from axiom_trio.sansio.names import SHORT_ID, printable
 from axiom_trio.sansio.text import TextFormat, TextFormatter
 from axiom_trio.sinks.writer import DescriptorWriter
-from axiom_trio.spawn.mcp_output import event_of
+from axiom_trio.spawn.mcp_page import event_of
 from axiom_trio.spawn.mcp_tools import UNSET
 
 if TYPE_CHECKING:

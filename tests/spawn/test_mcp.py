@@ -333,3 +333,18 @@ async def test_all_end_with_the_server(tmp_path: Path, era: str) -> None:
                 page = await server.call("output", cursor=cursor, waitMs=1000)
                 cursor, seen = page["nextCursor"], seen + page["lines"]
     assert {child.completed.reason for child in server.aggregator.children} == {"stopped"}
+
+
+async def test_a_status_lists_those_that_ended_last_and_short_prompts(tmp_path: Path, era: str) -> None:
+    async with serving(tmp_path, "true {prompt}", era=era) as server:
+        first = await server.call("spawn", parentPrompt="y" * 100_000, spawnCount=1)
+        assert first["tasks"][0]["prompt"] == "y" * 300 + "…"
+        for _ in range(6):
+            await server.call("spawn", parentPrompt="x", spawnCount=10)
+        status = await server.call("status")
+        assert len(status["tasks"]) == 50
+        assert status["leftOut"] == 11
+        assert len(status["spawns"]) == 5
+        [task] = (await server.call("status", taskId=first["tasks"][0]["shortId"]))["tasks"]
+        assert task["name"] == "agent"
+        assert "leftOut" not in await server.call("status", taskId=first["spawnId"])

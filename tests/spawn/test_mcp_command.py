@@ -326,3 +326,17 @@ def test_bad_options_and_a_missing_extra_get_a_sentence(tmp_path: Path) -> None:
     missing = "axiom-trio mcp: the extra mcp is not installed: pip install 'axiom-trio[mcp]'\n"
     assert told(code="sys.modules['mcp'] = None; ") == (2, missing)
     assert told(code="sys.modules['mcp_types'] = None; ") == (2, missing)
+
+
+def test_agents_of_agents_of_agents_spawn_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AXIOM_MCP_DEPTH", "2")
+    with Host("--agent", shell("echo $AXIOM_MCP_DEPTH"), temporary=tmp_path) as host:
+        host.begin()
+        assert host.call("spawn", parentPrompt="x", spawnCount=1)["tasks"][0]["tail"] == ["3"]
+    monkeypatch.setenv("AXIOM_MCP_DEPTH", "3")
+    with Host("--agent", "true {prompt}", temporary=tmp_path) as host:
+        host.begin()
+        params = {"name": "axiom_mcp_spawn", "arguments": {"parentPrompt": "x"}}
+        result = host.request("tools/call", params)
+        assert result["isError"]
+        assert "3 deep" in result["content"][0]["text"]
