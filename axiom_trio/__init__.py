@@ -64,6 +64,11 @@ if TYPE_CHECKING:
     from axiom_trio.sinks.journal_reader import JournalReader as JournalReader
     from axiom_trio.sinks.journal_reader import JournalRun as JournalRun
     from axiom_trio.sinks.jsonl import JsonlSink as JsonlSink
+    from axiom_trio.spawn.agents import spawn_agents as spawn_agents
+    from axiom_trio.spawn.patterns import Work as Work
+    from axiom_trio.spawn.plan import PlanError as PlanError
+    from axiom_trio.spawn.plan import Subtask as Subtask
+    from axiom_trio.spawn.worktree import WorktreeError as WorktreeError
 
 __version__ = "0.1.0"
 
@@ -97,6 +102,10 @@ _HOMES = {
     "sinks.journal": "JournalSink",
     "sinks.journal_reader": "JournalReader JournalRun",
     "sinks.jsonl": "JsonlSink",
+    "spawn.agents": "spawn_agents",
+    "spawn.patterns": "Work",
+    "spawn.plan": "PlanError Subtask",
+    "spawn.worktree": "WorktreeError",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
