@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shlex
 import sys
+import types
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
 
+import axiom_trio
 from axiom_trio import (
     AgentExecutor,
     PlanError,
@@ -87,3 +91,38 @@ async def test_what_can_not_be_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     ):
         with pytest.raises(error):
             await spawned("x", **{"agent": quiet, **options})
+
+
+# --- what the guide shows
+
+
+def guide() -> dict[str, Any]:
+    """The functions under its headline."""
+    text = (Path(__file__).parents[2] / "docs" / "guide.md").read_text(encoding="utf-8")
+    [source] = re.findall(r"^## Agents: spawn$.*?```python\n(.*?)```", text, re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {"axiom_trio": axiom_trio}
+    exec(source, names)
+    return names
+
+
+async def test_the_guides_review(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    claude = tmp_path / "claude"
+    claude.write_text(f"#!/bin/sh\nexec {shlex.join([*AGENT, 'steered'])}\n")
+    claude.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with trio.fail_after(PATIENCE):
+        async with open_aggregator() as aggregator:
+            assert await guide()["review"](aggregator) == [True, True]
+            assert [child.name for child in aggregator.children] == ["claude-1", "tests"]
+
+
+async def test_the_guides_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def query(*, prompt: str) -> Any:
+        yield {"type": "assistant", "message": {"content": [{"type": "text", "text": f"{prompt}? Yes."}]}}
+        yield {"type": "result", "subtype": "success", "is_error": False}
+
+    sdk = types.ModuleType("claude_agent_sdk")
+    sdk.query = query  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "claude_agent_sdk", sdk)
+    async with open_aggregator() as aggregator:
+        assert await guide()["ask"](aggregator, "Is it") == "Is it? Yes."
