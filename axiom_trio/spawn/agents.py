@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from axiom_trio.spawn.patterns import Spawner
 from axiom_trio.spawn.plan import Subtask, make_plan
-from axiom_trio.spawn.presets import find_agent, needs_terminal
+from axiom_trio.spawn.presets import find_agent, wants_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,7 +49,7 @@ async def spawn_agents(
         planner: An async function of a prompt and the most subtasks there may be, which returns them, or a
             text with JSON; for `decompose`. Default: a child is asked.
         interactive: Whether agents run on terminals; None: those whose prompt speaks of installing,
-            logging in, permissions or servers.
+            logging in, permissions or servers; but not a planner, nor those who may ask for children.
         keep_going: Whether a sequence goes on after a failure.
         worktree: Whether each child works in a git worktree of its own, of the repository we are in.
         notice: Called with what a person may want to know: who asks for children, which worktree is kept.
@@ -97,7 +97,7 @@ def _maker(text: str, interactive: bool | None) -> tuple[str, Callable[[Work], E
     agent = find_agent(text)
 
     def make(work: Work) -> Executor:
-        terminal = needs_terminal(work.metadata.prompt or "") if interactive is None else interactive
+        terminal = wants_terminal(work.metadata, interactive)
         return agent.executor(work.prompt, interactive=terminal, cwd=work.cwd)
 
     return agent.name, make
