@@ -1,4 +1,4 @@
-"""The task that keeps the footer up to date: at most ten times a second, and less often where nobody types."""
+"""The task that keeps the footer up to date: at most ten times a second, less often if nobody types."""
 
 from __future__ import annotations
 
