@@ -212,7 +212,7 @@ class Child:
     async def write(self, data: bytes) -> None:
         """Write bytes into its input, as they are; several writers take turns.
 
-        **Cancellation:** an unknown part may have been written.
+        **Cancellation:** what is begun is finished if it reads on within a second; else a part was written.
 
         Raises:
             NotRunningError: It has not started, or has ended.

@@ -59,7 +59,7 @@ class Message:
         gone: Whether the prompt on the child's screen that it answers is gone.
     """
 
-    __slots__ = ("attempted", "enter", "gone", "hold", "id", "keys", "rule", "secret", "text")
+    __slots__ = ("attempted", "cut", "enter", "gone", "hold", "id", "keys", "rule", "secret", "text")
 
     def __init__(
         self,
@@ -82,6 +82,8 @@ class Message:
         self.hold = hold
         self.gone = gone
         self.attempted = False
+        self.cut = False
+        """Whether it was given up while its text was written."""
 
     def writes(self, mode: InputMode | None) -> list[bytes]:
         """What to write, one after the other."""
@@ -136,8 +138,8 @@ class Inbox:
 async def deliver(child: Child, message: Message) -> Receipt:
     """Write a message into a child, unless it was written already; say what became of it.
 
-    **Cancellation:** while it waits for its turn nothing is written, while the text is written an unknown
-    part of that; after that Enter follows all the same.
+    **Cancellation:** while it waits for its turn nothing is written. A text that is begun is finished, and
+    Enter follows all the same; but for a child that reads no more it's cut, and its receipt says so.
     """
     inbox = child._inbox
     if inbox is None:
@@ -153,7 +155,8 @@ async def deliver(child: Child, message: Message) -> Receipt:
         receipt = await _deliver(child, inbox, message)
     finally:
         if receipt is None and message.attempted:
-            receipt = Receipt(message.id, "unconfirmed", "cancelled while it was written")
+            why = "cut: " * message.cut + "cancelled while it was written"
+            receipt = Receipt(message.id, "unconfirmed", why)
         elif receipt is None:
             receipt = Receipt(message.id, "refused", "cancelled before it was written")
         fate.receipt = receipt
@@ -240,6 +243,7 @@ async def _write(child: Child, writes: list[bytes], message: Message, trace: Tra
             try:
                 await child._put(data)
             except BaseException:
+                message.cut = True
                 trace.abandon()
                 raise
         trace.written = True

@@ -30,6 +30,7 @@ from axiom_trio import (
 )
 from axiom_trio.engine import evidence, interventions
 from axiom_trio.engine.interventions import REMEMBERED
+from axiom_trio.executors import descriptor
 from axiom_trio.testing import MemorySink, Puppet, Send
 
 if TYPE_CHECKING:
@@ -185,6 +186,31 @@ async def test_enter_follows_though_it_was_cancelled(scene) -> None:
     await editor.shows(b"SENT b'half'")
     (delivery,) = scene.sink.of_type(Delivery)
     assert (delivery.state, delivery.reason) == ("unconfirmed", "cancelled while it was written")
+
+
+SLEEPER = """
+import os, time, tty
+tty.setraw(0)
+os.write(1, b"up")
+time.sleep(0.7)
+text = b""
+while not text.endswith(b"\\r"):
+    text += os.read(0, 65536)
+os.write(1, b"GOT %d %d" % (text.count(b"x"), len(text)))
+"""
+
+
+async def test_what_is_begun_is_finished_though_it_was_cancelled(scene, monkeypatch) -> None:
+    monkeypatch.setattr(descriptor, "FINISH", 30.0)
+    sleeper = await scene(python(SLEEPER))
+    await sleeper.shows(b"up")
+    with trio.move_on_after(0.2) as scope:  # it's written but for the part for which there was no room
+        await sleeper.child.intervene("x" * 100_000, id="one")
+    assert scope.cancelled_caught
+    receipt = await sleeper.child.intervene("x" * 100_000, id="one")
+    assert (receipt.state, receipt.reason) == ("unconfirmed", "cancelled while it was written")
+    await sleeper.shows(b"GOT 100000 100001")
+    assert len(scene.sink.of_type(Delivery)) == 1
 
 
 async def test_on_a_pipe_text_and_enter_are_one_write(scene) -> None:
@@ -729,8 +755,12 @@ async def test_one_that_is_cancelled_half_written_does_not_silence_the_child(sce
     deaf = await scene(python(code))
     await deaf.shows(b"up")
     await deaf.rests(0.5)
-    with trio.move_on_after(0.5):
+    with trio.move_on_after(0.5) as scope:
         await deaf.child.intervene("x" * 100_000)
+    assert scope.cancelled_caught
+    await deaf.seen()
+    (delivery,) = scene.sink.of_type(Delivery)
+    assert (delivery.state, delivery.reason) == ("unconfirmed", "cut: cancelled while it was written")
     before = deaf.child._port.meter.last_output
     await deaf.shows(b"own")
     assert deaf.child._port.meter.last_output > before
