@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import trio
 
 from axiom_trio.cli import say
+from axiom_trio.cli.banner import banner
 from axiom_trio.cli.closing import Closing, failure, left_behind, why
 from axiom_trio.engine.wakeup import Wakeup
 from axiom_trio.sansio.amounts import format_seconds
@@ -76,7 +77,7 @@ class Reporter:
     def begin(self) -> None:
         """Tell what is about to run, before any of it says something."""
         if self._terminal and not self._options.quiet:
-            say(self._banner() + "\n")
+            say(self.paint("1", banner(self._options, os.environ)) + "\n")
 
     async def report(self, aggregator: StreamAggregator) -> None:
         """Tell of what happens until cancelled."""
@@ -143,16 +144,6 @@ class Reporter:
         return self.paint(COLORS[index % len(COLORS)], name) + space
 
     # --- what happens
-
-    def _banner(self) -> str:
-        options = self._options
-        count = len(options.tasks)
-        parts = [f"{count} child" + "ren" * (count != 1)]
-        if options.jobs is not None and options.jobs < count:
-            parts.append(f"{options.jobs} at once")
-        if options.journal is not None:
-            parts.append(f"journal {printable(options.journal)}")
-        return self.paint("1", "▶ " + " · ".join(parts))
 
     def _notice(self, child: Child, event: Any) -> None:
         label = self.label(child)

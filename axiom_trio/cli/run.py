@@ -145,6 +145,7 @@ class _Run:
                             return aggregator.start_soon(
                                 self._executor(task),
                                 name=task.name,
+                                metadata=task.metadata,
                                 supervision=attrs.evolve(supervision, **task.supervision),
                                 after=[children[other] for other in task.after],
                             )
