@@ -75,6 +75,7 @@ exit status is 1).
       --when now|idle        idle: when it has been silent for 2 s (now)
       --wait DURATION        how long to wait for that (60s)
       --secret               it may answer a prompt for a password
+      --force                also where a dialog of an agent takes it for an answer
       --id ID                the same ID is never sent twice
 """,
     "interrupt": """\
@@ -137,7 +138,14 @@ _ARGUMENTS = {  # how many: at least, at most, and what to say
 }
 
 
-_EXCLUDING = (("run", "url"), ("pty", "pipe"), ("match", "exit"), ("tail", "after"), ("keys", "secret"))
+_EXCLUDING = (
+    ("run", "url"),
+    ("pty", "pipe"),
+    ("match", "exit"),
+    ("tail", "after"),
+    ("keys", "secret"),
+    ("keys", "force"),
+)
 
 
 def _text(text: str) -> str:
@@ -185,6 +193,7 @@ _OPTIONS: dict[str, dict[str, Reader]] = {
         "when": ("", _when),
         "wait": ("", parse_duration),
         "secret": ("", None),
+        "force": ("", None),
         "id": ("", _text),
     },
     "interrupt": {},

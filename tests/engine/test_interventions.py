@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,6 +31,7 @@ from axiom_trio import (
 )
 from axiom_trio.engine import evidence, interventions
 from axiom_trio.engine.interventions import REMEMBERED
+from axiom_trio.engine.looking import screen_of
 from axiom_trio.executors import descriptor
 from axiom_trio.testing import MemorySink, Puppet, Send
 
@@ -219,6 +221,76 @@ async def test_on_a_pipe_text_and_enter_are_one_write(scene) -> None:
     reader = await scene(executor)
     await reader.child.intervene("one\ntwo")
     await reader.shows(rb"b'one\ntwo\n'")
+
+
+# --- what agents show
+
+
+AGENT = r"""
+import os, sys, tty
+tty.setraw(0)
+before, after = (open(path).read().rstrip("\n").replace("\n", "\r\n").encode() for path in sys.argv[1:3])
+os.write(1, b"\x1b[?1049h\x1b[2J\x1b[H" + before)
+got = b""
+while True:
+    data = os.read(0, 999)
+    got += data
+    if data.endswith(b"\r"):
+        os.write(1, b"\x1b[2J\x1b[H" + after + b"\r\nGOT " + repr(got).encode())
+        got = b""
+"""
+SCREENS = Path(__file__).parents[1] / "agents" / "screens"
+
+
+def agent(before: str, after: str) -> PtyExecutor:
+    """Shows one screen, and after Enter another."""
+    paths = [str(SCREENS / f"{name}.txt") for name in (before, after)]
+    return PtyExecutor([sys.executable, "-I", "-S", "-c", AGENT, *paths], size=(70, 120))
+
+
+async def is_followed(scene: Scene, shown: str) -> None:
+    """Wait until its screen, which is followed at its own pace, shows a text."""
+    while shown not in (screen_of(scene.child) or ""):  # noqa: ASYNC110
+        await trio.sleep(0.02)
+
+
+@pytest.mark.parametrize("followed", [True, False])
+@pytest.mark.parametrize("dialog", ["claude-trust", "codex-trust", "gemini-trust", "codex-run"])
+async def test_no_text_answers_a_dialog_of_an_agent(scene, dialog, followed) -> None:
+    if followed:
+        _ = scene.aggregator.screens
+    shown = (SCREENS / f"{dialog}.txt").read_text().rstrip().rsplit("\n", 1)[-1].strip()[:8]
+    asks = await scene(agent(dialog, "aider-ready"))
+    await asks.shows(shown.encode())
+    if followed:
+        await is_followed(asks, shown)
+    receipt = await asks.child.intervene("go on, please")
+    assert receipt.state == "refused"
+    assert receipt.reason.startswith("it asks '")
+    assert receipt.reason.endswith("?': press keys to answer")
+    await asks.child.press("2<Enter>")
+    await asks.shows(rb"GOT b'2\r'")
+
+
+async def test_a_text_is_sent_all_the_same_when_that_is_asked_for(scene) -> None:
+    asks = await scene(agent("gemini-trust", "aider-ready"))
+    await asks.shows("╰──".encode())
+    await asks.child.intervene("3", force=True)
+    await asks.shows(rb"GOT b'3\r'")
+
+
+@pytest.mark.parametrize("name", ["claude", "codex", "gemini"])
+async def test_what_an_agent_keeps_for_later_is_queued(scene, name, monkeypatch) -> None:
+    _ = scene.aggregator.screens
+    busy = await scene(agent(f"{name}-queued", f"{name}-queued"))
+    await is_followed(busy, "and more")
+    with monkeypatch.context() as patched:
+        patched.setattr(evidence, "QUEUED_WITHIN", 30.0)
+        patched.setattr(evidence, "EVIDENCE_WITHIN", 30.0)
+        receipt = await busy.child.intervene("and more")
+    assert (receipt.state, receipt.reason) == ("queued", "it keeps it for later")
+    receipt = await busy.child.intervene("something else")
+    assert receipt.state != "queued"
 
 
 # --- the order of events
