@@ -283,7 +283,7 @@ async def test_a_text_is_sent_all_the_same_when_that_is_asked_for(scene) -> None
 async def test_what_an_agent_keeps_for_later_is_queued(scene, name, monkeypatch) -> None:
     _ = scene.aggregator.screens
     busy = await scene(agent(f"{name}-queued", f"{name}-queued"))
-    await is_followed(busy, "and more")
+    await is_followed(busy, "esc to ")  # it works, and comes below the message
     with monkeypatch.context() as patched:
         patched.setattr(evidence, "QUEUED_WITHIN", 30.0)
         patched.setattr(evidence, "EVIDENCE_WITHIN", 30.0)
