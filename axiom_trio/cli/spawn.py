@@ -128,7 +128,7 @@ class SpawnRun(Run):
             task.prompt,
             interactive=task.interactive,
             cwd=task.cwd,
-            size=self._window.size(),
+            size=self._making.window(),
             echo=True,
         )
 
