@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from axiom_trio.engine.outlet import SinkFailure as SinkFailure
     from axiom_trio.engine.run import ChildResult as ChildResult
     from axiom_trio.engine.run import RunResult as RunResult
-    from axiom_trio.engine.run import run as run
     from axiom_trio.engine.statistics import AggregatorStatistics as AggregatorStatistics
     from axiom_trio.engine.subscription import Subscription as Subscription
     from axiom_trio.executors.agent import AgentExecutor as AgentExecutor
@@ -57,6 +56,9 @@ if TYPE_CHECKING:
     from axiom_trio.sansio.supervision import Supervision as Supervision
     from axiom_trio.sansio.text import TextFormat as TextFormat
     from axiom_trio.server.client import connect as connect
+    from axiom_trio.server.run import run as run
+    from axiom_trio.server.serve import Server as Server
+    from axiom_trio.server.serve import serve as serve
     from axiom_trio.sinks.console import ConsoleSink as ConsoleSink
     from axiom_trio.sinks.file import FileSink as FileSink
     from axiom_trio.sinks.files import FilesSink as FilesSink
@@ -64,6 +66,11 @@ if TYPE_CHECKING:
     from axiom_trio.sinks.journal_reader import JournalReader as JournalReader
     from axiom_trio.sinks.journal_reader import JournalRun as JournalRun
     from axiom_trio.sinks.jsonl import JsonlSink as JsonlSink
+    from axiom_trio.spawn.agents import spawn_agents as spawn_agents
+    from axiom_trio.spawn.patterns import Work as Work
+    from axiom_trio.spawn.plan import PlanError as PlanError
+    from axiom_trio.spawn.plan import Subtask as Subtask
+    from axiom_trio.spawn.worktree import WorktreeError as WorktreeError
 
 __version__ = "0.1.0"
 
@@ -73,7 +80,7 @@ _HOMES = {
     "engine.child": "Child",
     "engine.opening": "open_aggregator",
     "engine.outlet": "SinkFailure",
-    "engine.run": "ChildResult RunResult run",
+    "engine.run": "ChildResult RunResult",
     "engine.statistics": "AggregatorStatistics",
     "engine.subscription": "Subscription",
     "executors.agent": "AgentExecutor SdkExecutor",
@@ -91,12 +98,18 @@ _HOMES = {
     "sansio.supervision": "Supervision",
     "sansio.text": "TextFormat",
     "server.client": "connect",
+    "server.run": "run",
+    "server.serve": "Server serve",
     "sinks.console": "ConsoleSink",
     "sinks.file": "FileSink",
     "sinks.files": "FilesSink",
     "sinks.journal": "JournalSink",
     "sinks.journal_reader": "JournalReader JournalRun",
     "sinks.jsonl": "JsonlSink",
+    "spawn.agents": "spawn_agents",
+    "spawn.patterns": "Work",
+    "spawn.plan": "PlanError Subtask",
+    "spawn.worktree": "WorktreeError",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

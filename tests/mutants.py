@@ -52,6 +52,10 @@ KEYBOARD = "terminal/test_keyboard.py::test_"
 RUNTIME, IN_RUNTIME = "server/runtime.py", ("server/test_runtime.py",)
 CONTROL = "server/test_control.py::test_"
 
+AGENTS, IN_AGENTS = "sansio/agents.py", ("sansio/test_agents.py",)
+PLAN, IN_PLAN = "spawn/plan.py", ("spawn/test_plan.py",)
+PATTERNS, IN_PATTERNS = "spawn/patterns.py", ("spawn/test_patterns.py",)
+
 
 class Mutant(NamedTuple):
     file: str
@@ -649,15 +653,19 @@ MUTANTS = {
         REGION, "pieces += (_WRAP, _RESTORE)", "pieces += (_WRAP,)", IN_REGION
     ),
     "a footer is left behind": Mutant(
-        REGION, "return _WHOLE + _BELOW + SHOW_CURSOR", "return _WHOLE + SHOW_CURSOR", IN_REGION
+        REGION,
+        "self._footer = []\n        return _WHOLE + _make_room(1) + _BELOW + SHOW_CURSOR\n\n    def resized",
+        "self._footer = []\n        return _WHOLE + SHOW_CURSOR\n\n    def resized",
+        IN_REGION,
     ),
     "the whole terminal scrolls": Mutant(
         REGION, 'b"\\x1b[1;%dr\\x1b[0m" % (self.rows - count)', 'b"\\x1b[0m"', IN_REGION
     ),
+    "lines in the footer's place do not scroll up": Mutant(REGION, "_INDEX * count)", 'b"")', IN_REGION),
     "a size that changed is not taken in": Mutant(
         REGION,
-        "        self.rows, self.columns = rows, columns\n        if self._column:",
-        "        if self._column:",
+        "        self.rows, self.columns = rows, columns\n        self._to_come = rows\n        if self._column:",
+        "        self._to_come = rows\n        if self._column:",
         IN_REGION,
     ),
     "what is said while the terminal is taken is lost": Mutant(
@@ -821,6 +829,61 @@ MUTANTS = {
         "                child.resize(*size)\n",
         "                pass\n",
         ("cli/test_verbs.py::test_attach_to_a_child",),
+    ),
+    "an agent's deltas and its whole message are shown both": Mutant(
+        "sansio/agent_claude.py",
+        "if shown and whole.startswith(shown):",
+        "if False:",
+        IN_AGENTS,
+    ),
+    "an agent's line that comes again is shown again": Mutant(
+        "sansio/agent_claude.py", "if uuid is not None and self._seen(uuid):", "if False:", IN_AGENTS
+    ),
+    "an error that is called a success is one": Mutant(
+        "sansio/agent_claude.py",
+        'if not message.get("is_error") and subtype == "success":',
+        'if subtype == "success":',
+        IN_AGENTS,
+    ),
+    "an agent's line that is too long is kept whole": Mutant(
+        AGENTS, "if self._cut or self._splitter.pending > LONGEST:", "if False:", IN_AGENTS
+    ),
+    "an agent's delta ends a line": Mutant(
+        AGENTS, 'self._open = not data.endswith(b"\\n")', "self._open = False", IN_AGENTS
+    ),
+    "an agent's exit status is enough": Mutant(
+        "executors/agent.py", "        if told.ok:\n", "        if True:\n", ("executors/test_agent.py",)
+    ),
+    "a steered agent is never told that it may end": Mutant(
+        "executors/agent.py",
+        "                self._on_end()\n",
+        "                pass\n",
+        ("executors/test_agent.py::test_it_is_steered_while_it_works",),
+    ),
+    "whoever writes the marker asks for children": Mutant(
+        PLAN, "    if not known:\n", "    if False:\n", IN_PLAN
+    ),
+    "a child's own prompt asks for children": Mutant(
+        PLAN, "the two words {self.first} and {self.second}", "the word {self.word}", IN_PLAN
+    ),
+    "depth has no bound": Mutant(PATTERNS, "        if below > 0:\n", "        if True:\n", IN_PATTERNS),
+    "the total has no bound": Mutant(
+        PATTERNS, "if len(self.children) + more > TOTAL:", "if False:", IN_PATTERNS
+    ),
+    "a request that is said again counts again": Mutant(
+        PATTERNS, "if tasks is None or tasks in asking.asked:", "if tasks is None:", IN_PATTERNS
+    ),
+    "a sequence goes on after a failure": Mutant(
+        PATTERNS, "(not completed.ok and not self._keep_going)", "False", IN_PATTERNS
+    ),
+    "a prompt may be an option": Mutant(
+        "spawn/presets.py",
+        """        return f" {prompt}"\n""",
+        "        return prompt\n",
+        ("spawn/test_presets.py",),
+    ),
+    "a worktree with commits is removed": Mutant(
+        "spawn/worktree.py", "if changes or commits:", "if changes:", ("spawn/test_worktree.py",)
     ),
 }
 

@@ -101,9 +101,8 @@ class _Serving:
         heeded = [signum for signum in asked if signal.getsignal(signum) is not signal.SIG_IGN]
         try:
             with trio.open_signal_receiver(*heeded) as signals:
-                async with (
-                    trio.open_nursery() as nursery,
-                    open_aggregator(
+                async with trio.open_nursery() as nursery:
+                    async with open_aggregator(
                         [self._journal],
                         jobs=options.jobs,
                         supervision=Supervision(timeout=options.timeout, idle_timeout=options.idle_timeout),
@@ -111,9 +110,8 @@ class _Serving:
                         mask=options.secrets,
                         subreaper=sys.platform == "linux",
                         guardian=sys.platform == "linux",
-                    ) as aggregator,
-                ):
-                    await self._serve(aggregator, nursery, signals)
+                    ) as aggregator:
+                        await self._serve(aggregator, nursery, signals)
                     nursery.cancel_scope.cancel(reason="all have ended")
         except* SinkError as errors:
             _say(f"output was lost: {errors.exceptions[0]}")
@@ -189,11 +187,10 @@ async def _page(
     aggregator: StreamAggregator, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED
 ) -> None:
     """Serve the page until cancelled. Raises SpecificationError."""
-    try:
-        from axiom_trio.server.serve import serve  # type: ignore[import-not-found,unused-ignore]
-    except ImportError:
-        raise SpecificationError("this version has no page: leave outputMode at console") from None
+    from axiom_trio.server.serve import serve
+
     async with serve(aggregator) as server:
+        aggregator._services.farewells.append(server.finish)  # who looks on gets the rest
         task_status.started(server.url)
         await trio.sleep_forever()
 
@@ -206,7 +203,7 @@ async def _reachable(aggregator: StreamAggregator) -> None:
             "version": __version__,
             "pid": os.getpid(),
             "cwd": os.getcwd(),
-            "command": " ".join(["axiom-trio", *sys.argv[1:]]),
+            "command": aggregator._masked(" ".join(["axiom-trio", *sys.argv[1:]])),
             "startedAt": round(time.time() * 1000),
         }
         shared = host(aggregator, about)
@@ -217,6 +214,7 @@ async def _reachable(aggregator: StreamAggregator) -> None:
 
         runtime.runs()
         control = make(aggregator.run_id, serve)
+        aggregator._services.farewells.append(control.finish)
     except (AxiomError, OSError) as error:
         _say(f"other terminals can't reach this: {error}")
         return

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from axiom_trio.cli.config import SETTINGS, convert, join_interactive
+from axiom_trio.cli.config import join_interactive
+from axiom_trio.cli.settings import SETTINGS, convert
 from axiom_trio.cli.tasks import UsageError
 from axiom_trio.cli.words import Grammar
 

@@ -14,17 +14,15 @@ import trio
 
 from axiom_trio.cli import say
 from axiom_trio.cli.limits import allow_descriptors
+from axiom_trio.cli.making import Making
 from axiom_trio.cli.outputs import Outputs, UnwritableError, stdout_sink
 from axiom_trio.cli.report import Reporter
 from axiom_trio.cli.serving import Serving
-from axiom_trio.cli.window import Window
 from axiom_trio.engine.opening import open_aggregator
 from axiom_trio.engine.run import succeeded
 from axiom_trio.executors import cgroup
-from axiom_trio.executors.process import ProcessExecutor
-from axiom_trio.executors.pty import PtyExecutor
 from axiom_trio.sansio.errors import JournalError, SinkError, SpecificationError
-from axiom_trio.sansio.log import GATE
+from axiom_trio.sansio.log import GATE, HISTORY
 from axiom_trio.sansio.names import shorten
 from axiom_trio.sansio.supervision import Supervision
 
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
 
     from axiom_trio.abc import Executor
     from axiom_trio.cli.options import RunOptions
+    from axiom_trio.cli.page import PagePort
     from axiom_trio.cli.tasks import TaskSpec
     from axiom_trio.engine.aggregator import StreamAggregator
     from axiom_trio.engine.child import Child
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from axiom_trio.terminal.sink import TerminalSink
 
 USAGE = 2
+_PAGE_HISTORY = 4 * 1024 * 1024  # bytes kept for viewers that come late
 
 
 def run(options: RunOptions, *, stdout_closed: bool, make: type[Run] | None = None) -> int:
@@ -80,8 +80,15 @@ class Run:
             from axiom_trio.sansio.masks import Masks
 
             self._masked = Masks(options.secrets).text
-        self._window = Window(options)
-        stdout = stdout_sink(options, color=self._color, terminal=self._terminal, width=self._window.padding)
+        self._page: PagePort | None = None
+        if options.listen is not None:
+            from axiom_trio.cli.page import PagePort
+
+            self._page = PagePort(
+                options.listen, allow_hosts=options.allow_host, anywhere=options.listen_anywhere
+            )
+        self._making = Making(options, terminal=self._terminal)
+        stdout = stdout_sink(options, color=self._color, terminal=self._terminal, width=self._making.padding)
         self._screens: Screens | None = None
         self._serving: Serving | None = None
         self._terminal_sink: TerminalSink | None = None
@@ -102,6 +109,11 @@ class Run:
         options = self._options
         reporter = self._reporter = Reporter(options, self._outputs.sinks, self.headline)
         reporter.begin()
+        secrets = [*options.secrets]
+        if self._page is not None:
+            for line in self._page.lines:
+                self._notice(line)
+            secrets += self._page.secrets
         supervision = Supervision(
             retries=options.retries,
             restart_after=options.restart_after,
@@ -129,7 +141,8 @@ class Run:
                         stats_interval=options.stats_interval if options.output == "jsonl" else 0.0,
                         gate=options.buffer_size or GATE,
                         flush_interval=options.flush_interval,
-                        mask=options.secrets,
+                        mask=secrets,
+                        history=HISTORY if self._page is None else _PAGE_HISTORY,
                         pace=options.pace,
                         allow_daemons=options.allow_daemons,
                         subreaper=sys.platform == "linux",
@@ -159,12 +172,16 @@ class Run:
                                 options.tasks.append(task)
                             return child
 
-                        serving = self._serving = Serving(
-                            aggregator, children, start=start, masked=self._masked, notice=self._notice
+                        self._serving = Serving(
+                            aggregator,
+                            children,
+                            start=start,
+                            masked=self._masked,
+                            notice=self._notice,
+                            page=self._page,
                         )
-                        nursery.start_soon(serving.run)
+                        nursery.start_soon(self._serving.run)
                         await self._work(aggregator, start)
-                    await serving.finish()
                     nursery.cancel_scope.cancel(reason="all children have ended")
             except* SinkError:
                 pass  # the aggregator remembers
@@ -183,31 +200,11 @@ class Run:
         for task in self._options.tasks:
             start(task)
 
+    def _executor(self, task: TaskSpec) -> Executor:
+        return self._making.executor(task)
+
     def _succeeded(self, aggregator: StreamAggregator) -> bool:
         return succeeded(aggregator.children, self._options.success)
-
-    def _executor(self, task: TaskSpec) -> Executor:
-        env = None if task.env is None else {**os.environ, **task.env}
-        pty = task.pty if task.pty is not None else self._options.pty
-        if pty if pty is not None else self._terminal:
-            # Echo on: programs that edit lines show them only then, and one that switches it off asks for a
-            # password. What is typed is shown behind its prompt; nothing else changes.
-            return PtyExecutor(task.command, cwd=task.cwd, env=env, size=self._window.size(), echo=True)
-        return ProcessExecutor(
-            task.command,
-            cwd=task.cwd,
-            env=env,
-            stderr=self._options.stderr,
-            stdin="pipe" if self._is_written_to(task) else self._options.stdin,
-        )
-
-    def _is_written_to(self, task: TaskSpec) -> bool:
-        """Whether a rule may write into it."""
-        return any(
-            rule.applies_to(task.name) and (rule.send is not None or rule.keys is not None)
-            for rule in self._options.rules
-            if rule.mode not in ("off", "notify")
-        )
 
     def _notice(self, text: str) -> None:
         if self._reporter is not None:
@@ -228,7 +225,7 @@ class Run:
                 asked=bool(options.interactive),
                 quiet=options.quiet,
                 say=self._notice,
-                resize=lambda child: child.resize(*self._window.size()),
+                resize=lambda child: child.resize(*self._making.window()),
             )
             nursery.start_soon(self._interaction.run)
 
@@ -302,7 +299,7 @@ class Run:
     ) -> None:
         async for signum in signals:
             if signum == signal.SIGWINCH:
-                window = self._window.size()
+                window = self._making.window()
                 attached = None if self._interaction is None else self._interaction.attached
                 for child in aggregator.children:
                     if child is not attached:

@@ -13,10 +13,11 @@ from axiom_trio.cli.limits import allow_descriptors
 from axiom_trio.cli.run import USAGE, Run, run
 from axiom_trio.cli.tasks import TaskSpec
 from axiom_trio.sansio.errors import SpecificationError
+from axiom_trio.sansio.events import TaskMetadata
 from axiom_trio.sansio.names import printable
 from axiom_trio.spawn.patterns import Spawner
 from axiom_trio.spawn.plan import TOTAL, PlanError
-from axiom_trio.spawn.presets import find_agent, needs_terminal
+from axiom_trio.spawn.presets import find_agent, wants_terminal
 from axiom_trio.spawn.worktree import WorktreeError, open_worktrees
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class SpawnRun(Run):
         expected = len(options.plan.subtasks) if options.plan.pattern in ("parallel", "decompose") else 1
 
         def begin(work: Work) -> Child:
-            interactive = self._is_interactive(work)
+            interactive = wants_terminal(work.metadata, options.terminals)
             child = start(AgentSpec(work, self._agent, interactive=interactive))
             if len(aggregator.children) >= expected:
                 self._begun.set()
@@ -120,12 +121,6 @@ class SpawnRun(Run):
                     self._notice(self._masked(printable(str(error))))
             self._begun.set()
 
-    def _is_interactive(self, work: Work) -> bool:
-        """Whether its agent gets a terminal, by what it's asked to do."""
-        if self._options.terminals is not None:
-            return self._options.terminals
-        return needs_terminal(work.metadata.prompt or work.prompt)
-
     def _executor(self, task: TaskSpec) -> Executor:
         if not isinstance(task, AgentSpec):
             return super()._executor(task)
@@ -133,7 +128,7 @@ class SpawnRun(Run):
             task.prompt,
             interactive=task.interactive,
             cwd=task.cwd,
-            size=self._window.size(),
+            size=self._making.window(),
             echo=True,
         )
 
@@ -164,9 +159,8 @@ def _show(options: SpawnOptions, plan: Plan) -> int:
     agent = find_agent(options.agent)
     lines = [f"{plan.pattern}: {printable(' '.join(plan.prompt.split()))}"]
     for number, task in enumerate(plan.subtasks, 1):
-        terminal = options.terminals
-        if terminal is None:
-            terminal = needs_terminal(task.prompt)
+        metadata = TaskMetadata(prompt=task.prompt, index=number, pattern=plan.pattern)
+        terminal = wants_terminal(metadata, options.terminals)
         name = task.name or (agent.name if len(plan.subtasks) == 1 else f"{agent.name}-{number}")
         where = " (on a terminal)" if terminal else ""
         lines.append(f"  {name}{where}: {printable(' '.join(task.prompt.split()))}")

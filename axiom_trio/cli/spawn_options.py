@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from axiom_trio.cli.config import ONCE, SETTINGS, convert, from_environment, join_halt
+from axiom_trio.cli.config import from_environment, join_halt
 from axiom_trio.cli.options import RunOptions
+from axiom_trio.cli.settings import MANY, ONCE, SETTINGS, convert
 from axiom_trio.cli.tasks import UsageError, near, read_text
 from axiom_trio.cli.words import Grammar
 
@@ -60,7 +61,8 @@ and of axiom-trio run, whose help explains them
   -T, --timestamps, --color, --output, --escapes, --include, --exclude,
   --highlight, --progress, --timings, -q, --quiet, --summary, --joblog, --files,
   --mask-env, --mask-file, --journal, --pace, --fsync, --journal-size,
-  --stats-interval, --buffer-size, --flush-interval
+  --stats-interval, --buffer-size, --flush-interval; --listen, --allow-host,
+  --listen-anywhere
 
   -h, --help                 this text
 
@@ -158,7 +160,7 @@ def _parse(argv: Sequence[str], environ: Mapping[str, str]) -> SpawnOptions | st
             raise UsageError(f"{where}: {error}") from None
 
     options = {**settings, **_OWN}
-    grammar = Grammar("spawn", options, once=_FILES, convert=read, many=("subtask", "on"))
+    grammar = Grammar("spawn", options, once=_FILES, convert=read, many=("subtask", *MANY))
     given, words, behind = grammar.scan(argv)
     if "help" in given:
         return SPAWN_HELP
@@ -187,6 +189,8 @@ def _join(given: dict[str, Any]) -> None:
             raise UsageError("--detach and --no-execute exclude each other; give one of them")
         if "output" in given:
             raise UsageError("--detach shows nothing: leave out --output; axiom-trio logs prints it")
+        if "listen" in given:
+            raise UsageError("--detach has no page, as nobody is told its address: leave out --listen")
     if given.get("json") and given.get("output", "jsonl") != "jsonl":
         raise UsageError(f"--json and --output {given['output']} exclude each other; give one of them")
 
@@ -261,6 +265,9 @@ def _settings(given: dict[str, Any], environ: Mapping[str, str]) -> dict[str, An
     for name in ("pace", "fsync", "journal-size"):
         if name in settings and "journal" not in settings and not given.get("detach"):
             raise UsageError(f"{name} says how a journal is written; give --journal DIR too")
+    for name in ("allow-host", "listen-anywhere"):
+        if name in settings and "listen" not in settings:
+            raise UsageError(f"{name} says who may ask for the page; give --listen PORT too")
     mask_env, mask_file = settings.pop("mask-env", []), settings.pop("mask-file", None)
     if mask_env or mask_file:
         from axiom_trio.cli.secrets import read_secrets

@@ -58,8 +58,9 @@ class TaskSpec:
         self.env = env
         self.pty = pty
         self.after: list[TaskSpec] = []
-        self.metadata: TaskMetadata | None = None
         self.supervision = supervision or {}
+        self.metadata: TaskMetadata | None = None
+        """What is known of it beyond its command, if it was spawned."""
 
     def document(self, masked: Callable[[str], str]) -> dict[str, Any]:
         """What a journal keeps of it, to run it again; `masked` takes the secrets out of a text."""

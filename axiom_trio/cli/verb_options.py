@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from axiom_trio.cli.config import SETTINGS, convert, from_environment
+from axiom_trio.cli.config import from_environment
+from axiom_trio.cli.settings import SETTINGS, convert
 from axiom_trio.cli.tasks import UsageError, read_text
 from axiom_trio.cli.words import Grammar
 from axiom_trio.sansio.durations import parse_duration
@@ -36,6 +37,10 @@ and from another terminal, with runs that go on:
 _WHICH = """\
       --run ID               which run, by the beginning of its id; default: the
                              one this is started in, or the only one
+      --url URL              the one whose page is there, such as that behind
+                             ssh -L 8080:127.0.0.1:8080
+      --token-file FILE      holds its token (-: stdin), if URL does not end in
+                             #TOKEN, which other users can see while this runs
       --json                 in JSON, an object a line
   -h, --help                 this text
 
@@ -77,6 +82,7 @@ exit status is 1).
       --when now|idle        idle: when it has been silent for 2 s (now)
       --wait DURATION        how long to wait for that (60s)
       --secret               it may answer a prompt for a password
+      --force                also where a dialog of an agent takes it for an answer
       --id ID                the same ID is never sent twice
 """,
     "interrupt": """\
@@ -139,7 +145,14 @@ _ARGUMENTS = {  # how many: at least, at most, and what to say
 }
 
 
-_EXCLUDING = (("run", "url"), ("pty", "pipe"), ("match", "exit"), ("tail", "after"), ("keys", "secret"))
+_EXCLUDING = (
+    ("run", "url"),
+    ("pty", "pipe"),
+    ("match", "exit"),
+    ("tail", "after"),
+    ("keys", "secret"),
+    ("keys", "force"),
+)
 
 
 def _text(text: str) -> str:
@@ -187,6 +200,7 @@ _OPTIONS: dict[str, dict[str, Reader]] = {
         "when": ("", _when),
         "wait": ("", parse_duration),
         "secret": ("", None),
+        "force": ("", None),
         "id": ("", _text),
     },
     "interrupt": {},

@@ -212,7 +212,7 @@ class Child:
     async def write(self, data: bytes) -> None:
         """Write bytes into its input, as they are; several writers take turns.
 
-        **Cancellation:** an unknown part may have been written.
+        **Cancellation:** what is begun is finished if it reads on within a second; else a part was written.
 
         Raises:
             NotRunningError: It has not started, or has ended.
@@ -238,6 +238,7 @@ class Child:
         id: str | None = None,  # noqa: A002 (the field's name)
         secret: bool = False,
         enter: bool = True,
+        force: bool = False,
     ) -> Receipt:
         """Write a message into the running child, as if typed and sent with Enter.
 
@@ -249,13 +250,15 @@ class Child:
                 first is returned instead. Default: random.
             secret: Whether it may answer a prompt for a password; it's shown as `***`.
             enter: Whether Enter is pressed in the end.
+            force: Whether it's sent though a known dialog of an agent, open now, takes it for an answer.
 
         Returns:
             What became of it; refused if it has ended, has no input, or could not take it.
         """
         from axiom_trio.engine.interventions import Message, deliver  # most children are never typed to
 
-        return await deliver(self, Message(id or random_id(), text, enter=enter, secret=secret))
+        message = Message(id or random_id(), text, enter=enter, secret=secret, force=force)
+        return await deliver(self, message)
 
     async def press(
         self,

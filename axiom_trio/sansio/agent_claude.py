@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, final
 
 from axiom_trio.sansio.agent_events import (
-    REMEMBERED_TEXT,
     AgentEvent,
     Begun,
     Ended,
     Said,
     Seen,
+    Streamed,
     Thought,
     ToolCall,
     ToolOutput,
@@ -45,36 +45,39 @@ _ENDS: Final = {
 class _Streamed:
     """What was shown of a message that comes in deltas, by block."""
 
-    __slots__ = ("passed", "shown")
+    __slots__ = ("_again", "_shown")
 
     def __init__(self) -> None:
-        self.shown: dict[int, str] = {}
-        self.passed: dict[int, str] = {}  # when it's streamed anew: how much has come again
+        self._shown: dict[int, Streamed] = {}
+        self._again: dict[int, str] = {}  # when it's streamed anew: how much has come again
 
     def delta(self, index: int, text: str) -> str:
         """What of it is to be shown."""
-        shown = self.shown.get(index, "")
-        if index not in self.passed:
-            self.shown[index] = shown + text if len(shown) < REMEMBERED_TEXT else ""
+        streamed = self._shown.get(index)
+        if streamed is None:
+            streamed = self._shown[index] = Streamed()
+        if index not in self._again:
+            streamed.add(text)
             return text
-        again = self.passed[index] + text
-        self.passed[index] = again
-        if len(again) >= len(shown) or not shown.startswith(again):
-            del self.passed[index]
-            self.shown[index] = again
-            return again[len(shown) :] if again.startswith(shown) else text
-        return ""
+        shown, again = streamed.text(), self._again[index] + text
+        self._again[index] = again
+        if len(again) < len(shown) and shown.startswith(again):
+            return ""
+        del self._again[index]
+        streamed.begin(again)
+        return again[len(shown) :] if again.startswith(shown) else text
 
     def again(self) -> None:
         """It begins anew."""
-        self.passed = dict.fromkeys(self.shown, "")
+        self._again = dict.fromkeys(self._shown, "")
 
     def rest(self, whole: str) -> str:
         """What was not shown of a block that now comes whole, which may be all of it."""
-        for index, shown in self.shown.items():
+        for index, streamed in self._shown.items():
+            shown = streamed.text()
             if shown and whole.startswith(shown):
-                del self.shown[index]
-                self.passed.pop(index, None)
+                del self._shown[index]
+                self._again.pop(index, None)
                 return whole[len(shown) :]
         return whole
 

@@ -12,8 +12,7 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-REMEMBERED_TEXT: Final = 1024 * 1024
-"""Characters of a streamed text that are known again when it comes whole."""
+_REMEMBERED_TEXT: Final = 1024 * 1024  # characters of a streamed text that are known again
 _REMEMBERED: Final = 4096
 
 
@@ -127,6 +126,35 @@ class Seen:
         if len(self._keys) > _REMEMBERED:
             del self._keys[next(iter(self._keys))]
         return False
+
+
+class Streamed:
+    """A text that has come in pieces; one that is longer than a million characters is forgotten."""
+
+    __slots__ = ("_pieces", "_size")
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        self._size = 0
+
+    def begin(self, text: str) -> None:
+        """It's this now."""
+        self._pieces = [text]
+        self._size = len(text)
+
+    def add(self, piece: str) -> None:
+        """More of it."""
+        self._size += len(piece)
+        if self._size > _REMEMBERED_TEXT:
+            self.begin("")
+        else:
+            self._pieces.append(piece)
+
+    def text(self) -> str:
+        """All of it."""
+        text = "".join(self._pieces)
+        self._pieces = [text]
+        return text
 
 
 # --- what's in a message, of which nothing is sure

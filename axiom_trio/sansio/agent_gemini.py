@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, final
 
 from axiom_trio.sansio.agent_events import (
-    REMEMBERED_TEXT,
     AgentEvent,
     Begun,
     Ended,
     Said,
     Seen,
+    Streamed,
     ToolCall,
     ToolOutput,
     Usage,
@@ -32,7 +32,7 @@ class GeminiReader:
 
     def __init__(self) -> None:
         self._seen = Seen()
-        self._streamed = ""
+        self._streamed = Streamed()
 
     def read(self, message: Mapping[str, Any]) -> list[AgentEvent] | None:
         """See `Reader.read`."""
@@ -55,7 +55,7 @@ class GeminiReader:
             found = [_result(message)]
         else:
             return None
-        self._streamed = ""
+        self._streamed.begin("")
         return [Said(""), *found]
 
     def _message(self, message: Mapping[str, Any]) -> list[AgentEvent]:
@@ -63,10 +63,11 @@ class GeminiReader:
         if message.get("role") == "user":  # what it was told
             return []
         if message.get("delta"):
-            self._streamed = self._streamed + text if len(self._streamed) < REMEMBERED_TEXT else ""
+            self._streamed.add(text)
             return [Said(text, ends=False)] if text else []
-        streamed, self._streamed = self._streamed, ""
-        return [Said(text.removeprefix(streamed))]
+        shown = self._streamed.text()
+        self._streamed.begin("")
+        return [Said(text.removeprefix(shown))]
 
     def _is_known(self, message: Mapping[str, Any]) -> bool:
         ident = key_of(message.get("tool_id"))

@@ -22,6 +22,7 @@ from axiom_trio.sansio.names import default_name
 if TYPE_CHECKING:
     from axiom_trio.abc import Executor
     from axiom_trio.executors.agent import Format
+    from axiom_trio.sansio.events import TaskMetadata
 
 PROMPT: Final = "{prompt}"
 """Stands for the prompt in a word of a command."""
@@ -128,6 +129,21 @@ def find_agent(text: str) -> Agent:
         stream=_with(preset.stream, words),
         terminal=_with(preset.terminal, words),
     )
+
+
+def wants_terminal(metadata: TaskMetadata, asked: bool | None) -> bool:
+    """Whether a child gets a terminal.
+
+    Args:
+        metadata: What it's to do.
+        asked: What the user wants; None: as its prompt suggests, but where what it says is read here (a
+            plan, never on a terminal, or a request for children), as an interface can't be.
+    """
+    if metadata.index is None:  # a planner
+        return False
+    if asked is not None:
+        return asked
+    return metadata.pattern != "recursive" and needs_terminal(metadata.prompt or "")
 
 
 def _with(command: tuple[str, ...], words: list[str]) -> tuple[str, ...]:

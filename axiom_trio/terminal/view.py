@@ -1,4 +1,4 @@
-"""The task that keeps the footer up to date: at most ten times a second, less often where that is dear."""
+"""The task that keeps the footer up to date: at most ten times a second, less often if nobody types."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ LEAST_ROWS: Final = 8
 FIRST: Final = 0.3
 """Seconds before it's shown: a short run has none."""
 INTERVAL: Final = 0.1
+"""Seconds between two drawings at least."""
+_PACE: Final = 0.25  # seconds between two where nobody asks for one: figures can be read no faster
 _SHARE: Final = 20  # drawing takes at most this part of the time
 _STEP: Final = 100e-6  # seconds of work after which others have their turn
 _BREAK: Final = 1e-3  # seconds
@@ -95,7 +97,7 @@ class View:
             self._worked = 0.0
             rows = await self._rows() if self._may_draw() else []
             await self._sink.draw(rows)
-            pause = max(INTERVAL, self._worked * _SHARE)
+            pause = max(_PACE, self._worked * _SHARE)
             with trio.move_on_at(began + pause):
                 await self._sink.wait_redraw()
                 await trio.sleep_until(began + INTERVAL)

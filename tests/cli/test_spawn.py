@@ -97,6 +97,13 @@ def test_a_task_is_divided() -> None:
     assert planner.startswith("plan: ")
 
 
+def test_a_planner_answers_without_a_terminal_whatever_its_prompt_says() -> None:
+    done = spawn("--pattern", "decompose", "--no-interactive", f"Install the server\n{PLAN}")
+    assert done.status == 0, done
+    done = spawn("--pattern", "decompose", f"Install the server\n{PLAN}")
+    assert done.status == 0, done
+
+
 def test_a_plan_that_can_not_be_is_asked_for_twice() -> None:
     done = spawn("--pattern", "decompose", "say: I would rather not")
     assert done.status == 1
@@ -162,6 +169,7 @@ def test_files_that_tell_of_all_children(tmp_path: Path) -> None:
     summary = json.loads((tmp_path / "s.json").read_text())
     assert len(summary["children"]) == 3
     assert summary["children"][2]["command"][-1].startswith("say: b")
+    assert summary["children"][2]["metadata"]["parent"] == summary["children"][0]["id"]
     assert len((tmp_path / "j.tsv").read_text().splitlines()) == 4
     replayed = axiom("replay", "-p", "[{name} {id}]", "journal")
     assert lines(replayed) == lines(done)

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import urllib.request
 from pathlib import Path
 from typing import Any, Self
 
@@ -340,3 +341,19 @@ def test_agents_of_agents_of_agents_spawn_none(tmp_path: Path, monkeypatch: pyte
         result = host.request("tools/call", params)
         assert result["isError"]
         assert "3 deep" in result["content"][0]["text"]
+
+
+def test_the_page_shows_what_goes_on(tmp_path: Path) -> None:
+    with Host("--agent", FOREVER, temporary=tmp_path) as host:
+        host.begin()
+        options = {"outputMode": "websocket"}
+        asked = {"parentPrompt": "x", "spawnCount": 1, "returnImmediately": True, "streamingOptions": options}
+        url = host.call("spawn", **asked)["url"]
+        assert url.startswith("http://127.0.0.1:")
+        assert host.call("spawn", **asked)["url"] == url
+        address, _, token = url.partition("#")
+        assert len(token) >= 16
+        with urllib.request.urlopen(address, timeout=PATIENCE) as page:
+            assert page.headers["content-type"].startswith("text/html")
+        host.input.close()
+        assert host.finish() == (0, "")

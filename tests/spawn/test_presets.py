@@ -10,8 +10,15 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from axiom_trio import AgentExecutor, ProcessExecutor, PtyExecutor, SpecificationError, open_aggregator
-from axiom_trio.spawn.presets import PRESETS, find_agent, needs_terminal
+from axiom_trio import (
+    AgentExecutor,
+    ProcessExecutor,
+    PtyExecutor,
+    SpecificationError,
+    TaskMetadata,
+    open_aggregator,
+)
+from axiom_trio.spawn.presets import PRESETS, find_agent, needs_terminal, wants_terminal
 from axiom_trio.testing import MemorySink
 from tests.commands import PATIENCE
 
@@ -125,3 +132,24 @@ def test_claude_does_not_know_that_it_runs_within_itself(monkeypatch: pytest.Mon
 )
 def test_who_needs_a_terminal(prompt: str, needs: bool) -> None:
     assert needs_terminal(prompt) is needs
+
+
+@pytest.mark.parametrize(
+    ("pattern", "index", "asked", "wants"),
+    [
+        ("parallel", 0, None, True),
+        ("sequential", 1, None, True),
+        ("decompose", 0, None, True),
+        ("recursive", 0, None, False),
+        ("recursive", 0, True, True),
+        ("parallel", 0, False, False),
+        ("decompose", None, None, False),
+        ("decompose", None, True, False),
+    ],
+)
+def test_whose_words_are_read_gets_no_terminal(
+    pattern: str, index: int | None, asked: bool | None, wants: bool
+) -> None:
+    metadata = TaskMetadata(prompt="install it", index=index, pattern=pattern)
+    assert wants_terminal(metadata, asked) is wants
+    assert wants_terminal(TaskMetadata(prompt="test it", index=0), None) is False
