@@ -22,7 +22,7 @@ from axiom_trio.executors import cgroup
 from axiom_trio.sansio.errors import AxiomError, JournalError, SinkError, SpecificationError
 from axiom_trio.sansio.supervision import Supervision
 from axiom_trio.sinks.journal import JournalSink
-from axiom_trio.spawn.presets import find_agent, needs_terminal
+from axiom_trio.spawn.presets import find_agent, wants_terminal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -130,13 +130,9 @@ class _Serving:
                 return self._url
 
         def start(work: Work) -> Child:
-            options = self._options
-            interactive = options.interactive
             executor = self._agent.executor(
                 work.prompt,
-                interactive=needs_terminal(work.metadata.prompt or work.prompt)
-                if interactive is None
-                else interactive,
+                interactive=wants_terminal(work.metadata, self._options.interactive),
                 cwd=work.cwd,
                 size=_SIZE,
                 echo=True,
