@@ -944,13 +944,7 @@ MUTANTS = {
         STDIO,
         "            if size > self._longest:  # only its ends are of use\n",
         "            if False:\n",
-        (f"{MCP_COMMAND}what_is_no_message_is_answered_and_the_rest_read_on",),
-    ),
-    "the last answers are not waited for": Mutant(
-        STDIO,
-        "                while self._asked:\n",
-        "                while False:\n",
-        (f"{MCP_COMMAND}what_was_asked_right_before_the_end_is_answered",),
+        (f"{MCP_COMMAND}a_message_that_is_too_long_takes_no_memory",),
     ),
     "a server in servers spawns without end": Mutant(
         "cli/mcp.py",

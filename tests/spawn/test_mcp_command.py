@@ -257,6 +257,35 @@ trio.run(main)
     assert done.stderr.split() == [b"stray"] * 4
 
 
+def test_a_message_that_is_too_long_takes_no_memory() -> None:
+    source = """
+import sys, tracemalloc, trio
+from axiom_trio.spawn.mcp_stdio import open_stdio
+async def main():
+    async with open_stdio(longest=100_000) as (messages, _):
+        tracemalloc.start()
+        assert [message async for message in messages] == []
+        print(tracemalloc.get_traced_memory()[1], file=sys.stderr)
+trio.run(main)
+"""
+    message = b'{"id": 5, "x": "' + b"y" * (20 << 20) + b'"}\n'
+    done = subprocess.run(
+        [sys.executable, "-c", source],
+        input=message,
+        capture_output=True,
+        env=environment(),
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["id"] == 5
+    assert (
+        told["error"]["message"]
+        == f"a message of {len(message) - 1} bytes is too long: at most 100000 are taken"
+    )
+    assert int(done.stderr) < 2 << 20
+
+
 def test_a_journal_is_kept_and_can_be_printed_again(tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     agent = shell('echo "$0 is done"')
