@@ -210,6 +210,13 @@ def test_worktrees_are_left_clean(tmp_path: Path) -> None:
     assert os.listdir(f"{repository}.worktrees") == [Path(kept[0]).name]
 
 
+def test_its_page_and_its_verbs_are_those_of_a_run() -> None:
+    done = spawn("--listen", "0", "-a", TEXT, "--count", "1", "say: Hello")
+    assert done.status == 0, done
+    assert "to look on: http://127.0.0.1:" in done.stderr
+    assert lines(done) == ["python: Hello"]
+
+
 # --- steering
 
 
