@@ -653,15 +653,19 @@ MUTANTS = {
         REGION, "pieces += (_WRAP, _RESTORE)", "pieces += (_WRAP,)", IN_REGION
     ),
     "a footer is left behind": Mutant(
-        REGION, "return _WHOLE + _BELOW + SHOW_CURSOR", "return _WHOLE + SHOW_CURSOR", IN_REGION
+        REGION,
+        "self._footer = []\n        return _WHOLE + _make_room(1) + _BELOW + SHOW_CURSOR\n\n    def resized",
+        "self._footer = []\n        return _WHOLE + SHOW_CURSOR\n\n    def resized",
+        IN_REGION,
     ),
     "the whole terminal scrolls": Mutant(
         REGION, 'b"\\x1b[1;%dr\\x1b[0m" % (self.rows - count)', 'b"\\x1b[0m"', IN_REGION
     ),
+    "lines in the footer's place do not scroll up": Mutant(REGION, "_INDEX * count)", 'b"")', IN_REGION),
     "a size that changed is not taken in": Mutant(
         REGION,
-        "        self.rows, self.columns = rows, columns\n        if self._column:",
-        "        if self._column:",
+        "        self.rows, self.columns = rows, columns\n        self._to_come = rows\n        if self._column:",
+        "        self._to_come = rows\n        if self._column:",
         IN_REGION,
     ),
     "what is said while the terminal is taken is lost": Mutant(

@@ -219,8 +219,8 @@ class Session:
                     await trio.sleep(max(0.05, _SILENT - child.statistics().idle))
             if waiting.cancelled_caught:
                 return {"receipt": id_, "state": "refused", "reason": f"it was not silent within {wait:g} s"}
-        secret = bool(data.get("secret"))
-        return _told(await child.intervene(text, id=str(id_) if id_ else None, secret=secret))
+        secret, force = bool(data.get("secret")), bool(data.get("force"))
+        return _told(await child.intervene(text, id=str(id_) if id_ else None, secret=secret, force=force))
 
     async def _press(self, data: dict[str, Any]) -> dict[str, Any]:
         id_ = data.get("id")
