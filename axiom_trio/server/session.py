@@ -201,6 +201,13 @@ class Session:
         events_found = [msgspec.Raw(text) for text in found]
         return {"events": events_found, "more": more, "oldestCursor": self._aggregator._log.oldest}
 
+    async def _screen(self, data: dict[str, Any]) -> dict[str, Any]:
+        """What a full-screen child shows; followed from the first time that anybody asks for one."""
+        terminal = self._aggregator.screens.of(self._child(data))
+        if terminal is None:
+            return {"screen": None}
+        return {"screen": {"text": terminal.text(), "cursor": terminal.cursor, "size": terminal.size}}
+
     async def _intervene(self, data: dict[str, Any]) -> dict[str, Any]:
         child, text, id_ = self._child(data), data["text"], data.get("id")
         if not isinstance(text, str):
@@ -273,11 +280,12 @@ def _told(receipt: Receipt) -> dict[str, Any]:
     return {"receipt": receipt.id, "state": receipt.state, "reason": receipt.reason}
 
 
-_VIEW: Final = frozenset(["ping", "status", "history"])
+_VIEW: Final = frozenset(["ping", "status", "history", "screen"])
 _REQUESTS: Final[dict[str, Callable[[Session, dict[str, Any]], Awaitable[dict[str, Any]]]]] = {
     "ping": Session._ping,
     "status": Session._status,
     "history": Session._history,
+    "screen": Session._screen,
     "intervene": Session._intervene,
     "press": Session._press,
     "write": Session._write,
