@@ -813,7 +813,7 @@ MUTANTS = {
         ("cli/test_verbs.py::test_wait",),
     ),
     "who follows a quiet one hears nothing beside a busy one": Mutant(
-        "server/session.py",
+        "server/feed.py",
         "if trio.current_time() >= due:",
         "if False:",
         ("cli/test_verbs.py::test_the_verbs_end_beside_a_busy_child",),
