@@ -201,6 +201,7 @@ async def test_who_takes_nothing_is_cut_and_holds_nobody_up(monkeypatch: pytest.
             assert (await other.event("reply"))["data"]["id"] == "y"
 
 
+@pytest.mark.slow
 async def test_who_takes_a_little_now_and_then_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "PATIENCE", 5.0)
     monkeypatch.setattr(stream, "_IN_FLIGHT", 4096)
