@@ -25,7 +25,7 @@ export class Filter {
     if (this.text) {
       const source = this.regex ? this.text : this.text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
       try {
-        this.pattern = new RegExp(source, /\p{Lu}/u.test(this.text) ? "u" : "iu"); // capitals are meant
+        this.pattern = new RegExp(source, /\p{Lu}/u.test(this.text) ? "" : "i"); // capitals are meant
       } catch (error) {
         this.error = error.message;
       }

@@ -8,6 +8,7 @@ export class Rows {
   constructor(most = 200_000, mostChars = 8_000_000) {
     this.most = most;
     this.mostChars = mostChars;
+    this.ofOne = false; // whether all rows are of one child
     this.generation = 0;
     this.clear();
   }
@@ -38,9 +39,10 @@ export class Rows {
   }
 
   push(row) {
+    if (row.continues && !(this.ofOne ? this.length : this.continued.has(row.child)))
+      this.continued.set(row.child, row);
     this.list.push(row);
     this.chars += row.text.length;
-    if (row.continues && !this.continued.has(row.child)) this.continued.set(row.child, row);
   }
 
   grown(by) {
@@ -121,6 +123,16 @@ export class Assembler {
     for (const row of this.open.values()) row.open = false;
     this.open.clear();
     this.allKnown = true;
+  }
+
+  /** Rows begin anew: what comes next of a line goes on with what history has of it. */
+  again() {
+    for (const [child, row] of this.open) {
+      row.open = false;
+      this.known.delete(child);
+    }
+    this.open.clear();
+    this.allKnown = false;
   }
 
   /** A child begins, or has ended. */

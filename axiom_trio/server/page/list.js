@@ -1,0 +1,239 @@
+// A list of which only what is to be seen exists: rows of any height, a scroll bar over all of them.
+//
+// The place p of the scroll bar, 0 to 1, says which row (p · N) stands at which height (p of the view's): so both
+// ends are exact, and nothing else needs to be known of rows that aren't drawn.
+
+import { fill, harmless } from "./ansi.js";
+import { clock, element, exact, size } from "./words.js";
+
+const ROW = 19; // px, the least height of a row; style.css has the same
+const SHOWN = 1200; // characters of a line; the rest on request
+const MORE = 262_144;
+const TALLEST = 12_000_000; // px that every browser can scroll
+
+export class List {
+  /**
+   * @param {Selection} selection What it shows.
+   * @param {{run: object, named: boolean, label: string, changed: () => void, older: () => void,
+   *   toEnd: () => void, shows: (child: string) => void}} options
+   */
+  constructor(selection, options) {
+    this.selection = selection;
+    this.options = options;
+    this.follow = true;
+    this.count = 0; // rows that are in it: while one reads, not those that came since
+    this.mean = ROW;
+    this.set = 0;
+    this.height = 0;
+    this.drawn = new Map(); // row → element, as they stand
+    this.most = new WeakMap(); // row → characters shown
+    this.content = element("div", { class: "rows" });
+    this.window = element("div", { class: "window" }, this.content);
+    this.spacer = element("div", { class: "spacer" }, this.window);
+    this.scroller = element(
+      "div",
+      { class: "scroller", tabindex: "0", role: "log", "aria-live": "off", "aria-label": options.label },
+      this.spacer,
+    );
+    this.pill = element("button", { class: "pill", type: "button", hidden: true, onclick: () => options.toEnd() });
+    this.element = element("div", { class: "list" }, this.scroller, this.pill);
+    this.scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    this.scroller.addEventListener("wheel", ({ deltaY }) => deltaY < 0 && this.stay(), { passive: true });
+    this.observer = new ResizeObserver(() => {
+      this.height = this.scroller.clientHeight;
+      this.window.style.height = `${this.height}px`;
+      options.changed();
+    });
+    this.observer.observe(this.scroller);
+  }
+
+  get newer() {
+    return this.selection.length - this.count;
+  }
+
+  get #span() {
+    return Math.max(0, (this.tall ?? 0) - this.height);
+  }
+
+  /** Stay where it is while more comes. */
+  stay() {
+    if (!this.follow || this.#span === 0) return;
+    this.follow = false;
+    this.options.changed();
+  }
+
+  /** Show the newest, and go on doing so. */
+  goOn() {
+    this.follow = true;
+    this.options.changed();
+  }
+
+  /** Everything is to be drawn anew. */
+  redraw() {
+    this.drawn.clear();
+    this.mean = ROW;
+    this.options.changed();
+  }
+
+  move(pixels) {
+    if (pixels < 0) this.stay();
+    this.scroller.scrollTop += pixels;
+  }
+
+  toTop() {
+    this.stay();
+    this.scroller.scrollTop = 0;
+  }
+
+  #scrolled() {
+    const top = this.scroller.scrollTop;
+    if (Math.abs(top - this.set) <= 1) return;
+    this.set = top;
+    const span = this.#span;
+    if (this.follow) {
+      if (top < span - 2) this.follow = false;
+    } else if (top >= span - 1) {
+      if (this.newer > 0) this.count = this.selection.length;
+      else this.follow = true;
+    }
+    this.options.changed();
+  }
+
+  /** Take in what came, and draw; first of three steps, so that layout is done once for all lists. */
+  update(deadline, more = 0) {
+    const { selection } = this;
+    const generation = selection.generation;
+    this.settled = selection.pump(deadline);
+    const { shifted } = selection;
+    if (this.follow || generation !== selection.generation) this.count = selection.length;
+    else this.count = Math.min(selection.length, Math.max(1, this.count + shifted));
+    const before = this.tall ?? 0;
+    this.tall = Math.min(TALLEST, Math.max(this.height, this.count * this.mean));
+    if (this.whole) this.tall = Math.max(this.height, this.whole);
+    this.spacer.style.height = `${this.tall}px`;
+    if (!this.follow && shifted && before) {
+      this.set = Math.max(0, this.set + shifted * this.mean);
+      this.scroller.scrollTop = this.set;
+    }
+    this.at = this.follow || this.#span === 0 ? 1 : Math.min(1, Math.max(0, this.set / this.#span));
+    this.#draw();
+    this.#tell(more);
+    if (!this.follow && this.set < 2 * this.height) this.options.older();
+    else if (this.settled && this.count * this.mean < 2 * this.height) this.options.older();
+  }
+
+  #draw() {
+    const { count, at } = this;
+    const place = at * count;
+    this.anchor = Math.min(count - 1, Math.floor(place));
+    this.part = Math.min(1, place - this.anchor);
+    const needed = Math.ceil(this.height / ROW) + 2;
+    this.from = Math.max(0, this.anchor - Math.ceil(at * needed) - 1);
+    this.to = Math.min(count, this.anchor + Math.ceil((1 - at) * needed) + 2);
+    const drawn = new Map();
+    const elements = [];
+    let same = this.content.childElementCount === this.to - this.from;
+    for (let index = this.from; index < this.to; index += 1) {
+      const row = this.selection.at(index);
+      const key = `${row.version} ${this.most.get(row) ?? 0} ${this.#fate(row)?.state ?? ""}`;
+      let one = this.drawn.get(row);
+      if (one === undefined || one.key !== key) one = { key, element: this.#row(row) };
+      drawn.set(row, one);
+      same &&= this.content.children[elements.length] === one.element;
+      elements.push(one.element);
+    }
+    this.drawn = drawn;
+    if (!same) this.content.replaceChildren(...elements);
+  }
+
+  measure() {
+    const rows = this.to - this.from;
+    const tall = this.content.offsetHeight;
+    const anchor = this.content.children[this.anchor - this.from];
+    this.offset = 0;
+    if (anchor !== undefined)
+      this.offset = this.at * this.height - anchor.offsetTop - this.part * anchor.offsetHeight;
+    if (this.from === 0) this.offset = Math.min(0, this.offset);
+    this.whole = rows && rows === this.count ? tall : 0;
+    const mean = Math.max(ROW, tall / Math.max(1, rows));
+    if (this.follow && rows && Math.abs(mean / this.mean - 1) > 0.3) {
+      this.mean = mean;
+      this.options.changed();
+    } else if (this.whole && Math.max(this.height, this.whole) !== this.tall) this.options.changed();
+  }
+
+  place() {
+    this.content.style.transform = `translateY(${Math.round(this.offset)}px)`;
+    if (this.follow && Math.abs(this.set - this.#span) > 0.5) {
+      this.scroller.scrollTop = this.#span;
+      this.set = this.scroller.scrollTop;
+    }
+  }
+
+  #tell(more) {
+    const newer = this.newer + more;
+    const text = this.follow ? "" : newer ? `${exact(newer)} newer ↓ follow` : "↓ follow";
+    this.pill.hidden = this.follow;
+    if (this.pill.textContent !== text) this.pill.textContent = text;
+  }
+
+  #fate(row) {
+    return row.receipt ? this.options.run.receipts.get(row.receipt) : undefined;
+  }
+
+  #row(row) {
+    const made = element("div", { class: `row ${row.kind}${row.mark ? ` mark ${row.mark}` : ""}` });
+    if (!Number.isNaN(row.time))
+      made.append(element("time", { title: new Date(row.time).toISOString() }, clock(row.time)));
+    if (this.options.named && row.child !== null) {
+      const child = this.options.run.child(row.child);
+      const who = element("bdi", { class: "who", title: child.name }, child.name);
+      who.style.setProperty("--hue", child.hue);
+      who.addEventListener("click", () => this.options.shows(row.child));
+      made.append(who);
+    }
+    if (row.mark) this.#mark(made, row);
+    else this.#line(made, row);
+    return made;
+  }
+
+  #line(made, row) {
+    const text = element("bdi", { class: "text" });
+    const most = this.most.get(row) ?? SHOWN;
+    const left = fill(text, row.text, most) + row.cut;
+    made.append(text);
+    if (most > SHOWN) text.classList.add("opened");
+    if (left <= 0) return;
+    if (most >= MORE) {
+      made.append(element("span", { class: "note" }, `${exact(left)} more characters`));
+      return;
+    }
+    const more = element("button", { class: "more", type: "button" }, `show more (${size(left)})`);
+    more.addEventListener("click", () => {
+      this.stay();
+      this.most.set(row, Math.min(MORE, most * 6));
+      this.options.changed();
+    });
+    made.append(more);
+  }
+
+  #mark(made, row) {
+    if (row.mark !== "sent") {
+      made.append(element("bdi", { class: "text" }, row.text));
+      return;
+    }
+    made.append(
+      element("span", { class: "badge" }, `➤ ${row.origin}`),
+      element("bdi", { class: "text" }, row.text.slice(0, SHOWN)),
+    );
+    const fate = this.#fate(row);
+    if (fate === undefined) return;
+    const what = element("span", { class: `badge ${fate.state}`, title: harmless(fate.reason ?? "") }, fate.state);
+    made.append(what);
+  }
+
+  remove() {
+    this.observer.disconnect();
+    this.element.remove();
+  }
+}

@@ -1,0 +1,361 @@
+// The page of a run: what comes over the connection becomes rows, and what is to be seen of them is drawn.
+
+import { harmless } from "./ansi.js";
+import { Connection } from "./connection.js";
+import { Filter, KINDS, Selection } from "./filter.js";
+import { History } from "./history.js";
+import { listen } from "./keys.js";
+import { Lanes } from "./lanes.js";
+import { List } from "./list.js";
+import { markOf } from "./marks.js";
+import { Run } from "./model.js";
+import { Assembler, Rows, markRow } from "./rows.js";
+import { Sidebar } from "./sidebar.js";
+import { Steer } from "./steer.js";
+import { count, element, exact, lines } from "./words.js";
+
+const FRAME = 8; // ms of a frame for looking at new rows
+const THEMES = ["auto", "dark", "light"];
+const KEPT = "axiom-trio";
+const byId = (id) => document.getElementById(id);
+
+class App {
+  constructor() {
+    this.run = new Run();
+    this.filter = new Filter();
+    this.merged = new Rows();
+    this.attached = true; // whether what comes is added to the merged rows
+    this.missed = 0; // lines that came and were not
+    this.assembler = new Assembler();
+    this.sources = new Map(); // child → its own rows and history
+    this.scheduled = false;
+    this.settings = { view: "merged", wrap: true, theme: "auto", kinds: KINDS, text: "", regex: false };
+    try {
+      Object.assign(this.settings, JSON.parse(sessionStorage.getItem(KEPT) ?? "{}"));
+    } catch {
+      // what can't be read isn't kept
+    }
+    this.connection = new Connection(
+      (message) => this.receive(message),
+      (state, text) => this.told(state, text),
+    );
+    this.history = new History(this.merged, this.connection, null);
+    this.list = new List(new Selection(this.merged, (row) => this.filter.test(row)), {
+      run: this.run,
+      named: true,
+      label: "Output of all children",
+      changed: () => this.changed(),
+      older: () => this.older(),
+      toEnd: () => this.toEnd(),
+      shows: (child) => this.solo(child),
+    });
+    this.lanes = new Lanes(this);
+    byId("main").append(this.list.element, this.lanes.element);
+    this.sidebar = new Sidebar(byId("children"), this.run, this.filter, {
+      solo: (id) => this.solo(this.filter.solo === id ? null : id),
+      hide: (id) => this.hide(id),
+    });
+    this.steer = new Steer(this);
+    this.#tools();
+    listen(this);
+    this.change({});
+    setInterval(() => this.tick(), 1000);
+    this.connection.start();
+  }
+
+  // --- what comes
+
+  receive({ type, cursor, data }) {
+    if (type === "hello") this.#hello(data);
+    else if (type === "stats") this.#stats(data);
+    else if (type === "end") this.run.ended = true;
+    else if (cursor > this.run.cursor) this.#event(type, cursor, data);
+    this.changed();
+  }
+
+  #hello(data) {
+    const had = this.run.id;
+    const another = this.run.hello(data);
+    if (another) {
+      this.merged.clear();
+      this.sources.clear();
+      this.assembler = new Assembler();
+      this.attached = true;
+      this.missed = 0;
+      this.list.goOn();
+      this.history.reset(data.cursor + 1);
+      this.filter.set({ solo: null, hidden: new Set() });
+      if (had) {
+        const text = `A new run has begun (${data.shortId}); what the one before wrote is no longer shown.`;
+        this.merged.push(markRow("all", null, text, Date.now(), data.cursor));
+        this.warn(text, 10_000);
+      }
+    }
+    this.connection.send("subscribe", { after: this.run.cursor });
+    const command = harmless([data.command].flat().join(" ") || "axiom-trio");
+    byId("title").textContent = command;
+    byId("title").title = `${command}\n${harmless(data.cwd ?? "")}\nrun ${data.runId}, pid ${data.pid}`;
+    document.title = `${command.slice(0, 60)} · axiom-trio`;
+    this.steer.connected(another && had !== "");
+    this.tick();
+  }
+
+  #stats(data) {
+    this.run.stats(data);
+    this.tick();
+  }
+
+  #event(type, cursor, data) {
+    const { run } = this;
+    run.cursor = cursor;
+    const known = run.children.size;
+    run.event(type, data);
+    if (type === "stream") this.#stream(cursor, data);
+    else {
+      if (type === "gap") this.assembler.forget();
+      else if (type === "started" || type === "restarting" || type === "complete") this.assembler.close(data.taskId);
+      const row = markOf(type, data, cursor);
+      if (row !== null) this.#add([row], cursor, type === "started");
+      if (type === "complete" && !run.child(data.taskId).ok) this.say(`${run.child(data.taskId).name} has failed`);
+      this.side = true;
+    }
+    if (run.children.size !== known) this.side = true;
+  }
+
+  #stream(cursor, data) {
+    const rows = [];
+    const grown = this.assembler.block(data, cursor, rows);
+    if (grown) {
+      if (this.attached) this.merged.grown(grown);
+      this.laneOf(data.taskId).rows.grown(grown);
+    }
+    this.#add(rows, cursor);
+    const child = this.run.child(data.taskId);
+    const now = performance.now();
+    if (data.kind === "progress" || now - (child.looked ?? 0) > 50) {
+      child.looked = now;
+      const newest = rows.at(-1) ?? this.assembler.open.get(child.id);
+      if (newest) child.progress.look(newest);
+    }
+  }
+
+  #add(rows, cursor, first = false) {
+    for (const row of rows) {
+      if (this.attached) this.merged.push(row);
+      else this.missed += 1;
+      if (row.child === null) continue;
+      const lane = this.laneOf(row.child);
+      if (first && !lane.rows.length) lane.history.done = true;
+      lane.rows.push(row);
+    }
+    for (const id of new Set(rows.map((row) => row.child))) {
+      if (id === null) continue;
+      const lane = this.laneOf(id);
+      const held = lane.rows.trimFront();
+      if (held !== null) lane.history.dropped(held);
+    }
+    if (!this.merged.full) return;
+    if (!this.list.follow && this.settings.view === "merged") this.attached = false;
+    else {
+      const held = this.merged.trimFront();
+      if (held !== null) this.history.dropped(held);
+    }
+  }
+
+  /** A child's own rows: those of others don't push them out. */
+  laneOf(id) {
+    let lane = this.sources.get(id);
+    if (lane === undefined) {
+      const rows = new Rows(20_000, 1_000_000);
+      rows.ofOne = true;
+      lane = { rows, history: new History(rows, this.connection, id) };
+      lane.history.reset(this.run.cursor + 1);
+      this.sources.set(id, lane);
+      const share = Math.max(1, this.sources.size);
+      for (const { rows: each } of this.sources.values()) {
+        each.most = Math.max(1000, Math.min(20_000, 200_000 / share));
+        each.mostChars = Math.max(50_000, Math.min(1_000_000, 8_000_000 / share));
+      }
+    }
+    return lane;
+  }
+
+  async older() {
+    if (await this.history.older()) {
+      if (this.merged.full && !this.list.follow) {
+        this.attached = false;
+        this.merged.trimBack();
+      }
+      this.changed();
+    }
+  }
+
+  /** Follow what comes. */
+  toEnd() {
+    if (this.settings.view === "lanes") {
+      for (const { list } of this.lanes.lanes.values()) list.goOn();
+      return;
+    }
+    this.#attach();
+    this.list.goOn();
+  }
+
+  /** Have the newest rows again, where one has read so long that they weren't held. */
+  #attach() {
+    if (this.attached) return;
+    this.attached = true;
+    this.missed = 0;
+    this.assembler.again();
+    this.merged.clear();
+    this.history.reset(this.run.cursor + 1);
+  }
+
+  // --- what is seen
+
+  changed() {
+    if (this.scheduled) return;
+    this.scheduled = true;
+    requestAnimationFrame(() => this.#frame());
+  }
+
+  #frame() {
+    this.scheduled = false;
+    const lanes = this.settings.view === "lanes";
+    const lists = lanes ? this.lanes.lists() : [this.list];
+    const deadline = performance.now() + FRAME;
+    for (const list of lists) list.update(deadline, lanes ? 0 : this.missed);
+    for (const list of lists) list.measure();
+    for (const list of lists) list.place();
+    if (this.side) {
+      this.side = false;
+      this.#figures();
+    }
+    if (lists.some((list) => !list.settled)) this.changed();
+  }
+
+  tick() {
+    this.side = true;
+    this.changed();
+  }
+
+  #figures() {
+    const { run } = this;
+    this.sidebar.update();
+    this.lanes.update();
+    this.steer.update();
+    const { totalLines = 0 } = run.totals;
+    let rate = 0;
+    for (const child of run.children.values()) rate += child.rate;
+    const parts = [`${run.active} of ${run.children.size} active`, lines(totalLines), `${count(rate)}/s`];
+    if (run.skipped) parts.push(`skipped ${exact(run.skipped)}`);
+    if (run.behind > Math.max(2000, rate)) parts.push(`${count(run.behind)} behind`);
+    byId("totals").textContent = run.id ? parts.join(" · ") : "";
+  }
+
+  /** Show only this child; null: all. */
+  solo(id) {
+    this.#refilter({ solo: id });
+    if (id !== null) this.steer.choose(id);
+  }
+
+  hide(id) {
+    const hidden = new Set(this.filter.hidden);
+    if (!hidden.delete(id)) hidden.add(id);
+    this.#refilter({ hidden, solo: null });
+  }
+
+  find(text) {
+    byId("search").value = text;
+    this.#refilter({ text });
+    this.change({ text });
+  }
+
+  #refilter(changes) {
+    this.filter.set(changes);
+    const search = byId("search");
+    search.setCustomValidity(this.filter.error);
+    search.title = this.filter.error;
+    this.list.selection.reset();
+    this.lanes.refilter();
+    if (this.attached) this.list.goOn();
+    this.tick();
+  }
+
+  /** Change settings, and keep them for this tab. */
+  change(settings) {
+    Object.assign(this.settings, settings);
+    const { view, wrap, theme } = this.settings;
+    sessionStorage.setItem(KEPT, JSON.stringify(this.settings));
+    const lanes = view === "lanes";
+    if (lanes) this.#attach();
+    this.list.element.hidden = lanes;
+    this.lanes.element.hidden = !lanes;
+    byId("view").textContent = lanes ? "merged" : "lanes";
+    byId("wrap").setAttribute("aria-pressed", String(wrap));
+    byId("theme").textContent = theme;
+    document.documentElement.dataset.theme = theme;
+    document.documentElement.classList.toggle("wrap", wrap);
+    this.list.redraw();
+    this.lanes.redraw();
+    this.tick();
+  }
+
+  nextTheme() {
+    this.change({ theme: THEMES[(THEMES.indexOf(this.settings.theme) + 1) % THEMES.length] });
+  }
+
+  #tools() {
+    const search = byId("search");
+    const regex = byId("regex");
+    const kinds = new Set(this.settings.kinds);
+    search.value = this.settings.text;
+    regex.checked = this.settings.regex;
+    search.addEventListener("input", () => this.find(search.value));
+    regex.addEventListener("change", () => {
+      this.#refilter({ regex: regex.checked });
+      this.change({ regex: regex.checked });
+    });
+    for (const kind of KINDS) {
+      const button = element("button", { type: "button", class: `kind ${kind}` }, kind === "control" ? "marks" : kind);
+      button.setAttribute("aria-pressed", String(kinds.has(kind)));
+      button.addEventListener("click", () => {
+        if (!kinds.delete(kind)) kinds.add(kind);
+        button.setAttribute("aria-pressed", String(kinds.has(kind)));
+        this.#refilter({ kinds: new Set(kinds) });
+        this.change({ kinds: [...kinds] });
+      });
+      byId("kinds").append(button);
+    }
+    this.#refilter({ kinds: new Set(kinds), text: search.value, regex: regex.checked });
+    byId("view").addEventListener("click", () =>
+      this.change({ view: this.settings.view === "lanes" ? "merged" : "lanes" }),
+    );
+    byId("wrap").addEventListener("click", () => this.change({ wrap: !this.settings.wrap }));
+    byId("theme").addEventListener("click", () => this.nextTheme());
+  }
+
+  // --- what is said
+
+  told(state, text) {
+    const badge = byId("connection");
+    badge.className = state;
+    badge.textContent = { open: "live", connecting: "connecting", ended: "ended", refused: "refused" }[state] ?? "lost";
+    if (state === "open") this.warn("");
+    else if (state !== "connecting") this.warn(text);
+    this.steer.update();
+  }
+
+  warn(text, forMs = 0) {
+    const banner = byId("banner");
+    banner.hidden = !text;
+    banner.textContent = text;
+    clearTimeout(this.warned);
+    if (forMs) this.warned = setTimeout(() => (banner.hidden = true), forMs);
+  }
+
+  say(text) {
+    byId("spoken").textContent = text;
+  }
+}
+
+globalThis.app = new App();
