@@ -55,6 +55,8 @@ if TYPE_CHECKING:
     from axiom_trio.sansio.supervision import Supervision as Supervision
     from axiom_trio.sansio.text import TextFormat as TextFormat
     from axiom_trio.server.client import connect as connect
+    from axiom_trio.server.serve import Server as Server
+    from axiom_trio.server.serve import serve as serve
     from axiom_trio.sinks.console import ConsoleSink as ConsoleSink
     from axiom_trio.sinks.file import FileSink as FileSink
     from axiom_trio.sinks.files import FilesSink as FilesSink
@@ -88,6 +90,7 @@ _HOMES = {
     "sansio.supervision": "Supervision",
     "sansio.text": "TextFormat",
     "server.client": "connect",
+    "server.serve": "Server serve",
     "sinks.console": "ConsoleSink",
     "sinks.file": "FileSink",
     "sinks.files": "FilesSink",

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import base64
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, final
 
 from axiom_trio.sansio.events import Output, Started, Stats
 from axiom_trio.sansio.wire import WireEncoder, metadata_fields, to_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from axiom_trio.engine.aggregator import StreamAggregator
     from axiom_trio.engine.child import Child
+    from axiom_trio.engine.wakeup import Wakeup
+    from axiom_trio.sansio.cursor import Cursor
 
 
 @final
@@ -39,6 +42,30 @@ class Host:
         self.about = about
         self.add = add
         self.again = again
+        self._end: int | None = None
+        self._listeners: set[Wakeup] = set()
+
+    def finish(self) -> None:
+        """Have who looks on get what there is, and then the end: nobody is served any more."""
+        self._end = self.aggregator._log.next
+        for wakeup in self._listeners:
+            wakeup.set()
+
+    def is_over(self, cursor: Cursor) -> bool:
+        """Whether a cursor that has nothing to read now will have nothing more."""
+        log = self.aggregator._log
+        if self._end is not None:
+            return cursor.position >= self._end
+        return log.closed and cursor.position >= log.next
+
+    @contextmanager
+    def told_of_the_end(self, wakeup: Wakeup) -> Iterator[None]:
+        """Have `finish` wake somebody who waits for more."""
+        self._listeners.add(wakeup)
+        try:
+            yield
+        finally:
+            self._listeners.discard(wakeup)
 
     def child(self, child: Child) -> dict[str, Any]:
         """A CHILD of the wire form."""
@@ -87,9 +114,9 @@ class Host:
 class Encoder:
     """Encodes what one viewer wants."""
 
-    def __init__(self, aggregator: StreamAggregator, asked: dict[str, Any]) -> None:
+    def __init__(self, host: Host, asked: dict[str, Any]) -> None:
         self._wire = WireEncoder()
-        for child in aggregator.children:
+        for child in host.aggregator.children:
             self._wire.know(child.id, child.name, tty=child.tty)
         tasks = asked.get("tasks")
         self._tasks = None if tasks is None else frozenset(tasks)

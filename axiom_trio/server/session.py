@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import base64
-import time
 from typing import TYPE_CHECKING, Any, Final, Protocol, final
 
 import msgspec
 import trio
 
-from axiom_trio.engine.subscription import next_batch
-from axiom_trio.engine.wakeup import Wakeup
 from axiom_trio.sansio.errors import AxiomError, NotRunningError
 from axiom_trio.sansio.events import Gap
 from axiom_trio.sansio.wire import PROTOCOL_VERSION, to_line
+from axiom_trio.server.feed import Feed
 from axiom_trio.server.host import Encoder
 from axiom_trio.server.remote import RequestError, find_child
 
@@ -25,8 +23,8 @@ if TYPE_CHECKING:
     from axiom_trio.server.host import Host
 
 _AT_ONCE: Final = 32
-_LIVE: Final = 0.01  # seconds
 _SILENT: Final = 2.0  # seconds after which a child counts as idle
+_FAREWELL: Final = 2.0  # seconds for what is left
 _HISTORY: Final = 1024 * 1024
 _MOST_WRITTEN: Final = 64 * 1024
 
@@ -86,7 +84,7 @@ class Session:
         finally:
             for child, size in self._sizes.items():
                 child.resize(*size)
-            with trio.CancelScope(shield=True), trio.move_on_after(1):
+            with trio.CancelScope(shield=True), trio.move_on_after(_FAREWELL):
                 await self._connection.close(1000, "")
 
     async def _send(self, kind: str, data: object, **more: object) -> None:
@@ -101,10 +99,15 @@ class Session:
             nursery.start_soon(self._error, None, "bad-message", 'it is no {"type": …, "data": {…}}')
             return
         if kind == "subscribe":
+            try:
+                feed = Feed(self._connection, self._host, data)
+            except (TypeError, ValueError) as error:
+                nursery.start_soon(self._error, id_, "bad-message", f"subscribe: {error}")
+                return
             if self._feed is not None:
                 self._feed.cancel(reason="it subscribed anew")
             self._feed = trio.CancelScope()
-            nursery.start_soon(self._follow, data, self._feed, nursery)
+            nursery.start_soon(self._follow, feed, self._feed, nursery)
         elif self._unanswered >= _AT_ONCE:
             nursery.start_soon(self._error, id_, "busy", "there are 32 requests without an answer")
         else:
@@ -139,63 +142,10 @@ class Session:
             raise RequestError("forbidden", "this needs the control token: only looking on is allowed")
         return act
 
-    # --- events
-
-    async def _follow(self, asked: dict[str, Any], scope: trio.CancelScope, nursery: trio.Nursery) -> None:
+    async def _follow(self, feed: Feed, scope: trio.CancelScope, nursery: trio.Nursery) -> None:
         with scope:
-            async with trio.open_nursery() as beside:
-                if asked.get("exact"):
-                    beside.start_soon(self._keep_live, frozenset(asked.get("tasks") or ()))
-                await self._events(asked, nursery)
-                beside.cancel_scope.cancel(reason="the run has ended")
-
-    async def _keep_live(self, tasks: frozenset[str]) -> None:
-        """What these children write is seen at once, their echo of each key too."""
-        while True:
-            for child in self._aggregator.children:
-                if child.id in tasks:
-                    child.publish_open_line()
-            await trio.sleep(_LIVE)
-
-    async def _events(self, asked: dict[str, Any], nursery: trio.Nursery) -> None:
-        log = self._aggregator._log
-        after, tick = asked.get("after"), (asked.get("tick", 20) or 0) / 1000
-        position = log.oldest if after is None else log.next if after == "now" else int(after) + 1
-        cursor = log.cursor(position, lossless=False)
-        encoder = Encoder(self._aggregator, asked)
-        every = max(0.25, asked.get("stats", 1000) / 1000) if asked.get("stats", 1000) else float("inf")
-        due = trio.current_time() + every
-        sent = position - 1
-        wakeup = Wakeup()
-        try:
-            while True:
-                if trio.current_time() >= due:  # also where others' output goes by without a pause
-                    await self._send("stats", self._figures(), cursor=sent)
-                    due = trio.current_time() + every
-                batch = None
-                with trio.move_on_at(due) as waited:
-                    batch = await next_batch(cursor, log, wakeup)
-                if waited.cancelled_caught:
-                    continue
-                if batch is None:
-                    break
-                text = b"".join(map(encoder.encode, batch.events))
-                last = batch.events[-1]
-                sent = last.to_cursor - 1 if isinstance(last, Gap) else last.cursor
-                cursor.advance(batch)
-                if text:
-                    await self._connection.send(text)
-                if tick:
-                    await trio.sleep(tick)
-        finally:
-            cursor.close()
-        await self._send("end", {}, cursor=sent)
-        nursery.cancel_scope.cancel(reason="the run has ended")
-
-    def _figures(self) -> dict[str, Any]:
-        status = self._host.status()
-        children = [child for child in status["children"] if child["state"] != "completed"]
-        return {**status["statistics"], "timestamp": round(time.time() * 1000), "streams": children}
+            await feed.run()
+            nursery.cancel_scope.cancel(reason="the run has ended")
 
     # --- requests
 
@@ -215,7 +165,7 @@ class Session:
         after, before = int(data.get("after", -1)), int(data["before"])
         limit = min(int(data.get("limit", _HISTORY)), _HISTORY)
         tasks = data.get("tasks")
-        encoder = Encoder(self._aggregator, {"tasks": tasks} if tasks is not None else {})
+        encoder = Encoder(self._host, {"tasks": tasks} if tasks is not None else {})
         found: list[bytes] = []
         size, more = 0, False
         before = min(before, self._aggregator._log.next)

@@ -1,0 +1,155 @@
+"""`axiom_trio.serve`: a page and a WebSocket for a run, on one port."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, final
+
+import trio
+
+from axiom_trio.sansio.errors import SpecificationError
+from axiom_trio.server import runtime
+from axiom_trio.server.host import Host
+from axiom_trio.server.listener import VIEWERS, Listener, bound
+from axiom_trio.server.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterable, Sequence
+
+    from axiom_trio.engine.aggregator import StreamAggregator
+    from axiom_trio.server.session import Connection
+
+
+@final
+class Server:
+    """The port of a run; made by `serve`."""
+
+    def __init__(self, listener: Listener, host: Host, name: str, tokens: runtime.Tokens) -> None:
+        self._listener = listener
+        self._host = host
+        self._name = name
+        self._tokens = tokens
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        return self._listener.port
+
+    @property
+    def url(self) -> str:
+        """Of the page, for who may look on: the token is behind the `#`."""
+        return f"http://{self._name}:{self.port}/#{self._tokens.view}"
+
+    @property
+    def control_url(self) -> str:
+        """Of the page, for who may write into children, and stop them."""
+        return f"http://{self._name}:{self.port}/#{self._tokens.control}"
+
+    async def finish(self) -> None:
+        """Nobody else may come, and who looks on gets what is left, within 2 s."""
+        self._host.finish()
+        await self._listener.finish()
+
+
+@asynccontextmanager
+async def serve(
+    aggregator: StreamAggregator,
+    port: int = 0,
+    *,
+    host: str = "127.0.0.1",
+    tokens: tuple[str, str] | None = None,
+    allow_hosts: Iterable[str] = (),
+    anywhere: bool = False,
+    viewers: int = VIEWERS,
+) -> AsyncGenerator[Server, None]:
+    """A page and a WebSocket for a run, on one port of this machine.
+
+    Example: `async with axiom_trio.open_aggregator() as aggregator, axiom_trio.serve(aggregator) as server:`.
+
+    Leaving the block waits for all children; then who looks on gets what is left, within 2 s.
+
+    Args:
+        aggregator: The run.
+        port: 0: any that's free.
+        host: The address to listen on.
+        tokens: What opens it: to look on, and to do all. Default: those of this port, the same each
+            time, or with port 0 new ones.
+        allow_hosts: Other names, as HOST or HOST:PORT, by which browsers ask for it, such as that of
+            a forwarded port.
+        anywhere: Whether `host` may be an address at which other machines reach this one. Nothing is
+            encrypted.
+        viewers: How many there may be at once.
+
+    Raises:
+        SpecificationError: It can't be listened there, or an argument can't be.
+        RuntimeDirectoryError: The tokens of the port can't be kept.
+    """
+    if tokens is not None and (len({*tokens}) != 2 or not all(_is_token(token) for token in tokens)):
+        raise SpecificationError("tokens are two different words of at least 16 letters, digits, - or _")
+    sock = bound(port, host, anywhere=anywhere)
+    try:
+        if tokens is None:
+            chosen = runtime.tokens(port) if port else runtime.fresh_tokens()
+        else:
+            chosen = runtime.Tokens(*tokens)
+        shared = Host(aggregator, _about(aggregator))
+
+        async def view(connection: Connection, rights: Sequence[str]) -> None:
+            await Session(connection, shared, rights).run()
+
+        try:
+            listener = Listener(sock, chosen, view, allow_hosts=allow_hosts, viewers=viewers)
+        except ValueError as error:
+            raise SpecificationError(str(error)) from None
+        server = Server(listener, shared, url_host(host), chosen)
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(listener.run)
+                yield server
+                await aggregator.wait_all_completed()
+                await server.finish()
+                nursery.cancel_scope.cancel(reason="the block was left")
+        except BaseExceptionGroup as group:
+            if len(group.exceptions) > 1:
+                raise
+            raise group.exceptions[0] from group.exceptions[0].__cause__
+    finally:
+        sock.close()
+
+
+def url_host(host: str) -> str:
+    """How a host that is listened on is called in the URL of its page."""
+    host = host.removeprefix("[").removesuffix("]")
+    if host in ("0.0.0.0", "::"):
+        return "127.0.0.1" if host == "0.0.0.0" else "[::1]"
+    return f"[{host}]" if ":" in host else host
+
+
+def _is_token(token: str) -> bool:
+    return len(token) >= 16 and all(char.isascii() and (char.isalnum() or char in "-_") for char in token)
+
+
+def _about(aggregator: StreamAggregator) -> dict[str, object]:
+    try:
+        directory = os.getcwd()
+    except OSError:
+        directory = ""
+    return {
+        "version": _version(),
+        "pid": os.getpid(),
+        "cwd": directory,
+        "command": aggregator._masked(" ".join(sys.argv)),
+        "startedAt": round((time.time() - trio.current_time() + aggregator.opened_at) * 1000),
+    }
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("axiom-trio")
+    except PackageNotFoundError:
+        return ""
