@@ -181,7 +181,7 @@ class Session:
                         more = True
                     if at >= before - 1:
                         break
-        events_found = [msgspec.Raw(text) for text in found]
+        events_found = [msgspec.Raw(text[:-1]) for text in found]
         return {"events": events_found, "more": more, "oldestCursor": self._aggregator._log.oldest}
 
     async def _intervene(self, data: dict[str, Any]) -> dict[str, Any]:

@@ -18,9 +18,9 @@ export function listen(app) {
     G: () => app.toEnd(),
     End: () => app.toEnd(),
     f: () => app.toEnd(),
-    l: () => app.change({ view: app.settings.view === "lanes" ? "merged" : "lanes" }),
-    w: () => app.change({ wrap: !app.settings.wrap }),
-    t: () => app.nextTheme(),
+    l: () => app.tools.nextView(),
+    w: () => app.tools.nextWrap(),
+    t: () => app.tools.nextTheme(),
     i: () => document.getElementById("message").focus(),
     0: () => app.solo(null),
   };
@@ -28,7 +28,7 @@ export function listen(app) {
     if (event.ctrlKey || event.altKey || event.metaKey || help.open) return;
     const { target, key } = event;
     if (key === "Escape") {
-      if (target === search && search.value) app.find("");
+      if (target === search && search.value) app.tools.find("");
       else if (target !== document.body && target.blur) target.blur();
       else app.solo(null);
       return;

@@ -9,6 +9,7 @@ import { clock, element, exact, size } from "./words.js";
 const ROW = 19; // px, the least height of a row; style.css has the same
 const SHOWN = 1200; // characters of a line; the rest on request
 const MORE = 262_144;
+const INTENT = 5000; // ms in which a scroll is one's own
 const TALLEST = 12_000_000; // px that every browser can scroll
 
 export class List {
@@ -38,6 +39,9 @@ export class List {
     this.pill = element("button", { class: "pill", type: "button", hidden: true, onclick: () => options.toEnd() });
     this.element = element("div", { class: "list" }, this.scroller, this.pill);
     this.scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    this.touched = -Infinity;
+    for (const type of ["wheel", "touchmove", "touchend", "pointerdown", "keydown"])
+      this.scroller.addEventListener(type, () => (this.touched = performance.now()), { passive: true });
     this.scroller.addEventListener("wheel", ({ deltaY }) => deltaY < 0 && this.stay(), { passive: true });
     this.observer = new ResizeObserver(() => {
       this.height = this.scroller.clientHeight;
@@ -91,7 +95,8 @@ export class List {
     this.set = top;
     const span = this.#span;
     if (this.follow) {
-      if (top < span - 2) this.follow = false;
+      // Else it's the browser's doing, as the size has changed.
+      if (top < span - 2 && performance.now() - this.touched < INTENT) this.follow = false;
     } else if (top >= span - 1) {
       if (this.newer > 0) this.count = this.selection.length;
       else this.follow = true;

@@ -2,7 +2,7 @@
 
 import { harmless } from "./ansi.js";
 import { Connection } from "./connection.js";
-import { Filter, KINDS, Selection } from "./filter.js";
+import { Filter, Selection } from "./filter.js";
 import { History } from "./history.js";
 import { listen } from "./keys.js";
 import { Lanes } from "./lanes.js";
@@ -12,11 +12,11 @@ import { Run } from "./model.js";
 import { Assembler, Rows, markRow } from "./rows.js";
 import { Sidebar } from "./sidebar.js";
 import { Steer } from "./steer.js";
-import { count, element, exact, lines } from "./words.js";
+import { Tools } from "./tools.js";
+import { count, exact, lines } from "./words.js";
 
 const FRAME = 8; // ms of a frame for looking at new rows
-const THEMES = ["auto", "dark", "light"];
-const KEPT = "axiom-trio";
+const NAME = 14; // columns for the longest name
 const byId = (id) => document.getElementById(id);
 
 class App {
@@ -29,12 +29,6 @@ class App {
     this.assembler = new Assembler();
     this.sources = new Map(); // child → its own rows and history
     this.scheduled = false;
-    this.settings = { view: "merged", wrap: true, theme: "auto", kinds: KINDS, text: "", regex: false };
-    try {
-      Object.assign(this.settings, JSON.parse(sessionStorage.getItem(KEPT) ?? "{}"));
-    } catch {
-      // what can't be read isn't kept
-    }
     this.connection = new Connection(
       (message) => this.receive(message),
       (state, text) => this.told(state, text),
@@ -56,9 +50,8 @@ class App {
       hide: (id) => this.hide(id),
     });
     this.steer = new Steer(this);
-    this.#tools();
+    this.tools = new Tools(this);
     listen(this);
-    this.change({});
     setInterval(() => this.tick(), 1000);
     this.connection.start();
   }
@@ -155,7 +148,7 @@ class App {
       if (held !== null) lane.history.dropped(held);
     }
     if (!this.merged.full) return;
-    if (!this.list.follow && this.settings.view === "merged") this.attached = false;
+    if (!this.list.follow && !this.tools.lanes) this.attached = false;
     else {
       const held = this.merged.trimFront();
       if (held !== null) this.history.dropped(held);
@@ -192,16 +185,16 @@ class App {
 
   /** Follow what comes. */
   toEnd() {
-    if (this.settings.view === "lanes") {
+    if (this.tools.lanes) {
       for (const { list } of this.lanes.lanes.values()) list.goOn();
       return;
     }
-    this.#attach();
+    this.attach();
     this.list.goOn();
   }
 
   /** Have the newest rows again, where one has read so long that they weren't held. */
-  #attach() {
+  attach() {
     if (this.attached) return;
     this.attached = true;
     this.missed = 0;
@@ -220,7 +213,7 @@ class App {
 
   #frame() {
     this.scheduled = false;
-    const lanes = this.settings.view === "lanes";
+    const { lanes } = this.tools;
     const lists = lanes ? this.lanes.lists() : [this.list];
     const deadline = performance.now() + FRAME;
     for (const list of lists) list.update(deadline, lanes ? 0 : this.missed);
@@ -245,7 +238,12 @@ class App {
     this.steer.update();
     const { totalLines = 0 } = run.totals;
     let rate = 0;
-    for (const child of run.children.values()) rate += child.rate;
+    let widest = 3;
+    for (const child of run.children.values()) {
+      rate += child.rate;
+      widest = Math.max(widest, child.name.length);
+    }
+    byId("main").style.setProperty("--who", `${Math.min(NAME, widest)}ch`);
     const parts = [`${run.active} of ${run.children.size} active`, lines(totalLines), `${count(rate)}/s`];
     if (run.skipped) parts.push(`skipped ${exact(run.skipped)}`);
     if (run.behind > Math.max(2000, rate)) parts.push(`${count(run.behind)} behind`);
@@ -254,84 +252,23 @@ class App {
 
   /** Show only this child; null: all. */
   solo(id) {
-    this.#refilter({ solo: id });
+    this.refilter({ solo: id });
     if (id !== null) this.steer.choose(id);
   }
 
   hide(id) {
     const hidden = new Set(this.filter.hidden);
     if (!hidden.delete(id)) hidden.add(id);
-    this.#refilter({ hidden, solo: null });
+    this.refilter({ hidden, solo: null });
   }
 
-  find(text) {
-    byId("search").value = text;
-    this.#refilter({ text });
-    this.change({ text });
-  }
-
-  #refilter(changes) {
+  /** Show something else. */
+  refilter(changes) {
     this.filter.set(changes);
-    const search = byId("search");
-    search.setCustomValidity(this.filter.error);
-    search.title = this.filter.error;
     this.list.selection.reset();
     this.lanes.refilter();
     if (this.attached) this.list.goOn();
     this.tick();
-  }
-
-  /** Change settings, and keep them for this tab. */
-  change(settings) {
-    Object.assign(this.settings, settings);
-    const { view, wrap, theme } = this.settings;
-    sessionStorage.setItem(KEPT, JSON.stringify(this.settings));
-    const lanes = view === "lanes";
-    if (lanes) this.#attach();
-    this.list.element.hidden = lanes;
-    this.lanes.element.hidden = !lanes;
-    byId("view").textContent = lanes ? "merged" : "lanes";
-    byId("wrap").setAttribute("aria-pressed", String(wrap));
-    byId("theme").textContent = theme;
-    document.documentElement.dataset.theme = theme;
-    document.documentElement.classList.toggle("wrap", wrap);
-    this.list.redraw();
-    this.lanes.redraw();
-    this.tick();
-  }
-
-  nextTheme() {
-    this.change({ theme: THEMES[(THEMES.indexOf(this.settings.theme) + 1) % THEMES.length] });
-  }
-
-  #tools() {
-    const search = byId("search");
-    const regex = byId("regex");
-    const kinds = new Set(this.settings.kinds);
-    search.value = this.settings.text;
-    regex.checked = this.settings.regex;
-    search.addEventListener("input", () => this.find(search.value));
-    regex.addEventListener("change", () => {
-      this.#refilter({ regex: regex.checked });
-      this.change({ regex: regex.checked });
-    });
-    for (const kind of KINDS) {
-      const button = element("button", { type: "button", class: `kind ${kind}` }, kind === "control" ? "marks" : kind);
-      button.setAttribute("aria-pressed", String(kinds.has(kind)));
-      button.addEventListener("click", () => {
-        if (!kinds.delete(kind)) kinds.add(kind);
-        button.setAttribute("aria-pressed", String(kinds.has(kind)));
-        this.#refilter({ kinds: new Set(kinds) });
-        this.change({ kinds: [...kinds] });
-      });
-      byId("kinds").append(button);
-    }
-    this.#refilter({ kinds: new Set(kinds), text: search.value, regex: regex.checked });
-    byId("view").addEventListener("click", () =>
-      this.change({ view: this.settings.view === "lanes" ? "merged" : "lanes" }),
-    );
-    byId("wrap").addEventListener("click", () => this.change({ wrap: !this.settings.wrap }));
-    byId("theme").addEventListener("click", () => this.nextTheme());
   }
 
   // --- what is said
