@@ -4,17 +4,8 @@ from __future__ import annotations
 
 import os
 
-from axiom_trio.cli.config import (
-    LATER,
-    MANY,
-    ONCE,
-    SETTINGS,
-    convert,
-    from_environment,
-    join_halt,
-    join_interactive,
-    join_pty,
-)
+from axiom_trio.cli.config import from_environment, join_halt, join_interactive, join_pty
+from axiom_trio.cli.settings import MANY, ONCE, SETTINGS, convert
 from axiom_trio.cli.tasks import UsageError, from_arguments, from_commands, from_file, name_tasks, near
 from axiom_trio.cli.words import Grammar
 from axiom_trio.sansio.success import check_success, default_success
@@ -29,99 +20,6 @@ if TYPE_CHECKING:
     from axiom_trio.cli.verb_options import Verb, VerbOptions
     from axiom_trio.sansio.escapes import Escapes
     from axiom_trio.sansio.rule import Rule
-
-RUN_HELP = """\
-usage: axiom-trio run [options] COMMAND...
-       axiom-trio run [options] 'COMMAND {}' ::: ARGUMENT...
-       axiom-trio run [options] -f FILE
-
-Run commands at once and show their output as one live stream: whole lines, in
-order, each behind the name of its command. A COMMAND is one shell command
-line: quote it. With :::, it runs once for each ARGUMENT, which replaces {} or
-is appended. With neither COMMAND nor FILE, the tasks in ./axiom.toml run.
-
-what to run
-  -f, --file FILE            *.toml, Procfile*, else a command a line; -: stdin
-  --resume DIR               what had not succeeded in the journal there
-  -n, --names A,B,...        names; default: the program's, or the ARGUMENT
-  -j, --jobs N               at most N at once, the rest wait
-  --pty, --pipe              what children write to; default: a PTY when stdout
-                             is a terminal
-  --stdin null|pipe          what children on pipes read (null)
-  --stderr join|split        one pipe for both, in order, or two (join)
-  -i, --interactive          write to them: type name:text at a terminal, or
-                             give such lines on stdin; those on pipes get an
-                             input. By default on at a terminal
-  --no-interactive           leave the keyboard alone
-
-when to stop, and to start again
-  --halt WHEN,WHAT=N         WHEN: soon (start no more), now (stop the others,
-                             too); WHAT: fail, success, done; N: 2 or 20%
-  -k, --kill-others          stop the others when one has ended: now,done=1
-  --kill-others-on-fail      stop the others when one has failed: now,fail=1
-  -s, --success WHO          who must succeed: all, any, first, last or a name
-  --retries N                start one that failed again, up to N times (0)
-  --restart-after DURATION   wait before, or exponential: 1, 2, 4 ... 60s (0)
-  --restart-window DURATION  N restarts within that time, not in all
-  --timeout DURATION         stop an attempt that takes longer: it has failed
-  --idle-warn DURATION       tell of a child silent for so long; 0: never (30s)
-  --idle-timeout DURATION    stop a child silent for so long: it has failed
-  --grace DURATION           between asking a child to end and killing it (5s)
-  --allow-daemons            keep processes that left their child's group
-
-what to write into them
-  --on 'REGEX => TEXT'       when output or a prompt matches; TEXT may be keys,
-                             such as 1<Enter>; may be given again
-  --rules FILE               TOML with [[rules]], as axiom.toml may have them
-  --rule-set A,B,...         built in: planning, todo, progress-check, and what
-                             claude, codex, gemini, aider ask to be confirmed
-
-what is shown
-  -p, --prefix TEMPLATE      '[{name}]'; fields: name id index pid time
-  -l, --prefix-length N      cut names to N characters, in the middle
-  --pad                      align the lines behind their prefixes
-  -T, --timestamps           UTC time first (also if DEBUG is set)
-  --color auto|always|never  also by NO_COLOR and FORCE_COLOR (auto)
-  --output FORM              lines, grouped by command, raw (without prefix),
-                             jsonl (events), none (lines)
-  --escapes color|none|raw   which of the children's control sequences to show;
-                             default: color on a terminal, else raw
-  --include REGEX            only lines in which it is found; interventions too
-  --exclude REGEX            no lines in which it is found
-  --highlight REGEX          mark what it matches, where there is colour
-  --progress auto|always|never
-                             a live footer below the lines on a terminal;
-                             always: at once, and with -q (auto)
-  --timings                  a line per child at the end, as on a terminal
-  -q, --quiet                nothing of our own on stderr but errors
-  --summary FILE             write a summary in JSON at the end
-  --joblog FILE              a line per ended child, as GNU parallel writes it
-  --files DIR                each child's output in a file of its own
-  --mask-env A,B,...         show *** for the values of these variables
-  --mask-file FILE           and for the secrets in FILE, one a line
-  --journal DIR              write all to disk, whole, before it is shown
-  --pace console|journal     whom the children wait for; with a journal: for
-                             it alone, what is shown follows it from disk
-  --fsync never|interval|always
-                             after a power loss, at most 500 ms are missing
-                             (interval)
-  --journal-size BYTES       keep no more than the newest BYTES of it
-  --stats-interval DURATION  between statistics events; 0: none (5s)
-  --buffer-size BYTES        how far output may run ahead of its reader
-  --flush-interval DURATION  collect output that long before a write (0)
-
-  -h, --help                 this text
-  --                         only COMMANDs follow
-
-A DURATION is 500ms, 10s, 5m, 2h or plain seconds; BYTES may be 64k or 1M.
-Exit status: 0; 1 a child failed; 2 usage; 3 output was lost; 128 + signal.
-
-examples
-  axiom-trio run 'npm run dev' 'cargo watch' 'pytest -q'
-  axiom-trio run -n api,web './api --port 8080' 'npm start'
-  axiom-trio run -j 4 'ping -c 3 {}' ::: one.example two.example
-  axiom-trio run --output jsonl -f Procfile | jq .type"""
-
 
 _VERBS: tuple[Verb, ...] = ("ps", "logs", "send", "interrupt", "stop", "restart", "add", "wait", "attach")
 
@@ -139,7 +37,7 @@ class RunOptions:
         *("timeout", "idle_warn", "idle_timeout", "grace", "allow_daemons", "stats_interval", "summary"),
         *("buffer_size", "flush_interval", "quiet", "joblog", "files", "secrets", "journal", "pace"),
         *("fsync", "journal_size", "progress", "timings", "include", "exclude", "highlight", "interactive"),
-        "rules",
+        *("rules", "listen", "allow_host", "listen_anywhere"),
     )
 
     def __init__(
@@ -186,6 +84,9 @@ class RunOptions:
         exclude: str | None = None,
         highlight: str | None = None,
         rules: Sequence[Rule] = (),
+        listen: tuple[str, int] | None = None,
+        allow_host: Sequence[str] = (),
+        listen_anywhere: bool = False,
     ) -> None:
         self.tasks = tasks
         self.prefix = prefix
@@ -228,6 +129,9 @@ class RunOptions:
         self.exclude = exclude
         self.highlight = highlight
         self.rules = rules
+        self.listen = listen
+        self.allow_host = allow_host
+        self.listen_anywhere = listen_anywhere
 
 
 def parse(argv: Sequence[str], environ: Mapping[str, str]) -> RunOptions | ReplayOptions | VerbOptions | str:
@@ -265,9 +169,13 @@ def parse(argv: Sequence[str], environ: Mapping[str, str]) -> RunOptions | Repla
         if hint:
             raise UsageError(f"there is no {verb!r}{hint}", "axiom-trio")
         raise UsageError(f"there is no {verb!r}; to run commands: axiom-trio run COMMAND...", "axiom-trio")
-    grammar = Grammar("run", SETTINGS, once=ONCE, convert=convert, many=MANY, later=LATER, quoting=True)
+    grammar = Grammar("run", SETTINGS, once=ONCE, convert=convert, many=MANY, quoting=True)
     given, commands, arguments = grammar.scan(argv[1:])
-    return RUN_HELP if "help" in given else _resolve(given, commands, arguments, environ)
+    if "help" in given:
+        from axiom_trio.cli.run_help import RUN_HELP
+
+        return RUN_HELP
+    return _resolve(given, commands, arguments, environ)
 
 
 def _resolve(
@@ -300,6 +208,9 @@ def _resolve(
     for name in ("pace", "fsync", "journal-size"):
         if name in settings and "journal" not in settings and resume is None:
             raise UsageError(f"{name} says how a journal is written; give --journal DIR too")
+    for name in ("allow-host", "listen-anywhere"):
+        if name in settings and "listen" not in settings:
+            raise UsageError(f"{name} says who may ask for the page; give --listen PORT too")
     masked: Callable[[str], str] = str
     mask_env, mask_file = settings.pop("mask-env", []), settings.pop("mask-file", None)
     if mask_env or mask_file:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from axiom_trio.cli.config import SETTINGS, convert, from_environment
+from axiom_trio.cli.config import from_environment
+from axiom_trio.cli.settings import SETTINGS, convert
 from axiom_trio.cli.tasks import UsageError
 from axiom_trio.cli.words import Grammar
 from axiom_trio.sansio.durations import parse_duration

@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import attrs
@@ -15,24 +14,23 @@ import trio
 
 from axiom_trio.cli import say
 from axiom_trio.cli.limits import allow_descriptors
+from axiom_trio.cli.making import Making
 from axiom_trio.cli.outputs import Outputs, UnwritableError, stdout_sink
 from axiom_trio.cli.report import Reporter
 from axiom_trio.cli.serving import Serving
 from axiom_trio.engine.opening import open_aggregator
 from axiom_trio.engine.run import succeeded
 from axiom_trio.executors import cgroup
-from axiom_trio.executors.process import ProcessExecutor
-from axiom_trio.executors.pty import PtyExecutor
 from axiom_trio.sansio.errors import JournalError, SinkError, SpecificationError
-from axiom_trio.sansio.log import GATE
-from axiom_trio.sansio.names import SHORT_ID, shorten
+from axiom_trio.sansio.log import GATE, HISTORY
+from axiom_trio.sansio.names import shorten
 from axiom_trio.sansio.supervision import Supervision
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from axiom_trio.abc import Executor
     from axiom_trio.cli.options import RunOptions
+    from axiom_trio.cli.page import PagePort
     from axiom_trio.cli.tasks import TaskSpec
     from axiom_trio.engine.aggregator import StreamAggregator
     from axiom_trio.engine.child import Child
@@ -42,6 +40,7 @@ if TYPE_CHECKING:
     from axiom_trio.terminal.sink import TerminalSink
 
 USAGE = 2
+_PAGE_HISTORY = 4 * 1024 * 1024  # bytes kept for viewers that come late
 
 
 def run(options: RunOptions, *, stdout_closed: bool) -> int:
@@ -77,7 +76,15 @@ class _Run:
             from axiom_trio.sansio.masks import Masks
 
             self._masked = Masks(options.secrets).text
-        stdout = stdout_sink(options, color=self._color, terminal=self._terminal, width=self._padding)
+        self._page: PagePort | None = None
+        if options.listen is not None:
+            from axiom_trio.cli.page import PagePort
+
+            self._page = PagePort(
+                options.listen, allow_hosts=options.allow_host, anywhere=options.listen_anywhere
+            )
+        self._making = Making(options, terminal=self._terminal)
+        stdout = stdout_sink(options, color=self._color, terminal=self._terminal, width=self._making.padding)
         self._screens: Screens | None = None
         self._terminal_sink: TerminalSink | None = None
         if self._terminal and options.output in ("lines", "raw"):
@@ -96,6 +103,11 @@ class _Run:
         options = self._options
         reporter = self._reporter = Reporter(options, self._outputs.sinks)
         reporter.begin()
+        secrets = [*options.secrets]
+        if self._page is not None:
+            for line in self._page.lines:
+                self._notice(line)
+            secrets += self._page.secrets
         supervision = Supervision(
             retries=options.retries,
             restart_after=options.restart_after,
@@ -123,7 +135,8 @@ class _Run:
                         stats_interval=options.stats_interval if options.output == "jsonl" else 0.0,
                         gate=options.buffer_size or GATE,
                         flush_interval=options.flush_interval,
-                        mask=options.secrets,
+                        mask=secrets,
+                        history=HISTORY if self._page is None else _PAGE_HISTORY,
                         pace=options.pace,
                         allow_daemons=options.allow_daemons,
                         subreaper=sys.platform == "linux",
@@ -143,7 +156,7 @@ class _Run:
 
                         def start(task: TaskSpec) -> Child:
                             return aggregator.start_soon(
-                                self._executor(task),
+                                self._making.executor(task),
                                 name=task.name,
                                 supervision=attrs.evolve(supervision, **task.supervision),
                                 after=[children[other] for other in task.after],
@@ -152,7 +165,12 @@ class _Run:
                         for task in options.tasks:
                             children[task] = start(task)
                         serving = Serving(
-                            aggregator, children, start=start, masked=self._masked, notice=self._notice
+                            aggregator,
+                            children,
+                            start=start,
+                            masked=self._masked,
+                            notice=self._notice,
+                            page=self._page,
                         )
                         nursery.start_soon(serving.run)
                     await serving.finish()
@@ -166,59 +184,6 @@ class _Run:
             status = 1
         reporter.finish(aggregator, status)
         return self._outputs.write_summary(aggregator, status)
-
-    # --- what runs
-
-    def _executor(self, task: TaskSpec) -> Executor:
-        env = None if task.env is None else {**os.environ, **task.env}
-        pty = task.pty if task.pty is not None else self._options.pty
-        if pty if pty is not None else self._terminal:
-            # Echo on: programs that edit lines show them only then, and one that switches it off asks for a
-            # password. What is typed is shown behind its prompt; nothing else changes.
-            return PtyExecutor(task.command, cwd=task.cwd, env=env, size=self._window(), echo=True)
-        return ProcessExecutor(
-            task.command,
-            cwd=task.cwd,
-            env=env,
-            stderr=self._options.stderr,
-            stdin="pipe" if self._is_written_to(task) else self._options.stdin,
-        )
-
-    def _is_written_to(self, task: TaskSpec) -> bool:
-        """Whether a rule may write into it."""
-        return any(
-            rule.applies_to(task.name) and (rule.send is not None or rule.keys is not None)
-            for rule in self._options.rules
-            if rule.mode not in ("off", "notify")
-        )
-
-    def _window(self) -> tuple[int, int]:
-        """Rows and columns for a child: our own, less the room that the prefix takes."""
-        for descriptor in (1, 2, 0):
-            try:
-                columns, rows = os.get_terminal_size(descriptor)
-            except OSError:
-                continue
-            if rows > 0 and columns > 0:
-                return rows, max(20, columns - self._prefix_width - 1)
-        return 24, 80
-
-    @cached_property  # it looks at all names, and each child asks
-    def _prefix_width(self) -> int:
-        if self._options.output == "raw" or not self._options.prefix:
-            return 0
-        names = [task.name for task in self._options.tasks]
-        if self._options.prefix_length is not None:
-            names = shorten(names, self._options.prefix_length)
-        fields = {"id": "x" * SHORT_ID, "index": len(names) - 1, "pid": "1234567", "time": "x" * 24}
-        widths = (len(self._options.prefix.format(name=name, **fields)) for name in names)
-        return max(widths) + (25 if self._options.timestamps else 0)
-
-    @property
-    def _padding(self) -> int:
-        if not self._options.pad:
-            return 0
-        return self._prefix_width - (25 if self._options.timestamps else 0)
 
     def _notice(self, text: str) -> None:
         if self._reporter is not None:
@@ -239,7 +204,7 @@ class _Run:
                 asked=bool(options.interactive),
                 quiet=options.quiet,
                 say=self._notice,
-                resize=lambda child: child.resize(*self._window()),
+                resize=lambda child: child.resize(*self._making.window()),
             )
             nursery.start_soon(self._interaction.run)
 
@@ -313,7 +278,7 @@ class _Run:
     ) -> None:
         async for signum in signals:
             if signum == signal.SIGWINCH:
-                window = self._window()
+                window = self._making.window()
                 attached = None if self._interaction is None else self._interaction.attached
                 for child in aggregator.children:
                     if child is not attached:

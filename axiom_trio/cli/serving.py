@@ -1,4 +1,4 @@
-"""What a run of the command offers to others while it goes on: its control socket."""
+"""What a run of the command offers to others while it goes on: its control socket, and its page."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ import trio
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from axiom_trio.cli.page import PagePort
     from axiom_trio.cli.tasks import TaskSpec
     from axiom_trio.engine.aggregator import StreamAggregator
     from axiom_trio.engine.child import Child
     from axiom_trio.server.control import ControlSocket
     from axiom_trio.server.host import Host
-    from axiom_trio.server.lines import LineConnection
+    from axiom_trio.server.listener import Listener
+    from axiom_trio.server.session import Connection
 
 _LATER: Final = 0.1  # seconds: who runs `true` has no need of it, and is not to wait for its import
 
@@ -32,6 +34,7 @@ class Serving:
         start: Gives the aggregator a task.
         masked: Takes the secrets out of a text.
         notice: Tells the user something.
+        page: The port of the page, if there is to be one.
     """
 
     def __init__(
@@ -42,18 +45,27 @@ class Serving:
         start: Callable[[TaskSpec], Child],
         masked: Callable[[str], str],
         notice: Callable[[str], None],
+        page: PagePort | None = None,
     ) -> None:
         self._aggregator = aggregator
         self._tasks = tasks
         self._start = start
         self._masked = masked
         self._notice = notice
+        self._page = page
+        self._listener: Listener | None = None
         self._control: ControlSocket | None = None
         self._began = time.time()
         self._host: Host | None = None
 
     async def run(self) -> None:
         """Serve until cancelled."""
+        async with trio.open_nursery() as nursery:
+            if self._page is not None:
+                nursery.start_soon(self._run_page, self._page)
+            nursery.start_soon(self._run_control)
+
+    async def _run_control(self) -> None:
         await trio.sleep(_LATER)
         try:
             make = await trio.to_thread.run_sync(_load, abandon_on_cancel=True)
@@ -69,20 +81,32 @@ class Serving:
         finally:
             control.close()
 
+    async def _run_page(self, page: PagePort) -> None:
+        await trio.to_thread.run_sync(_load_page, abandon_on_cancel=True)
+        listener = self._listener = page.listener(self._serve)
+        try:
+            await listener.run()
+        except Exception as error:  # noqa: BLE001 (the children don't need it)
+            self._notice(f"the page can't be reached any more: {error!r}")
+        finally:
+            listener.close()
+
     async def finish(self) -> None:
         """The run has ended: who looks on gets the rest."""
-        if self._control is not None:
-            await self._control.finish()
+        async with trio.open_nursery() as nursery:
+            for served in (self._control, self._listener):
+                if served is not None:
+                    nursery.start_soon(served.finish)
 
-    async def _serve(self, connection: LineConnection) -> None:
+    async def _serve(self, connection: Connection, rights: Sequence[str] = ("view", "control")) -> None:
         from axiom_trio.server.session import Session
 
         if self._host is None:
             self._host = self._made_host()
         try:
-            await Session(connection, self._host, ["view", "control"]).run()
+            await Session(connection, self._host, rights).run()
         except Exception as error:  # noqa: BLE001 (no viewer is worth the children)
-            self._notice(f"the connection of another terminal was ended: {error!r}")
+            self._notice(f"a viewer's connection was ended: {error!r}")
 
     def _made_host(self) -> Host:
         from axiom_trio import __version__
@@ -138,6 +162,12 @@ def _load() -> type[ControlSocket]:
     runtime.runs()  # what others that were killed have left goes
 
     return ControlSocket
+
+
+def _load_page() -> None:
+    import axiom_trio.server.listener
+    import axiom_trio.server.session
+    import axiom_trio.server.websocket  # noqa: F401 (not on the loop: they take a while)
 
 
 def _directory() -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from axiom_trio.cli.config import SETTINGS, convert, from_environment
+from axiom_trio.cli.config import from_environment
+from axiom_trio.cli.settings import SETTINGS, convert
 from axiom_trio.cli.tasks import UsageError, read_text
 from axiom_trio.cli.words import Grammar
 from axiom_trio.sansio.durations import parse_duration
@@ -34,6 +35,10 @@ and from another terminal, with runs that go on:
 _WHICH = """\
       --run ID               which run, by the beginning of its id; default: the
                              one this is started in, or the only one
+      --url URL              the one whose page is there, such as that behind
+                             ssh -L 8080:127.0.0.1:8080
+      --token-file FILE      holds its token (-: stdin), if URL does not end in
+                             #TOKEN, which other users can see while this runs
       --json                 in JSON, an object a line
   -h, --help                 this text
 

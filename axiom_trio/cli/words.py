@@ -22,7 +22,6 @@ class Grammar:
         options: Long name: short one, and what reads its value; None for a flag.
         once: The same for those that name one file, and may stand only once.
         many: Those that may stand again and again, each adding to a list.
-        later: Names that the design has and this version hasn't.
         quoting: Whether words may be parts of a command that should have been quoted.
     """
 
@@ -34,7 +33,6 @@ class Grammar:
         once: Mapping[str, tuple[str, Callable[[str], Any] | None]],
         convert: Callable[[str, object, str], Any],
         many: Sequence[str] = (),
-        later: Sequence[str] = (),
         quoting: bool = False,
     ) -> None:
         self._verb = verb
@@ -43,7 +41,6 @@ class Grammar:
         self._short = {short: name for name, (short, _) in self._options.items() if short}
         self._convert = convert
         self._many = many
-        self._later = later
         self._quoting = quoting
 
     def scan(self, argv: Sequence[str]) -> tuple[dict[str, Any], list[str], list[str] | None]:
@@ -91,8 +88,6 @@ class Grammar:
         words: Iterator[str],
         others: list[str],
     ) -> None:
-        if name in self._later:
-            raise UsageError(f"{label} is not supported yet by this version")
         quote = "; if it is part of a command, quote that command" if self._quoting and others else ""
         if name not in self._options:
             hint = near(name, self._options, "--") or quote or f"; axiom-trio {self._verb} --help lists all"

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import logging
-import os
-import socket
 from contextlib import suppress
 from functools import partial
 from ipaddress import ip_address
@@ -13,13 +10,13 @@ from typing import TYPE_CHECKING, Final, final
 
 import trio
 
-from axiom_trio.sansio.errors import SpecificationError
 from axiom_trio.sansio.gate import Gate, Refusals, allowed_names, host_names, speaks
 from axiom_trio.server import http
 from axiom_trio.server.http import BadHead, read_head, refuse, serve_file
 from axiom_trio.server.stream import ViewerStream
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from axiom_trio.server.http import Head
@@ -34,54 +31,8 @@ _PAUSED: Final = 16  # of them, those that wait for the answer to a wrong token
 _PAUSE: Final = 0.1  # seconds, when there are no descriptors
 _FAREWELL: Final = 2.0  # seconds that viewers have for what is left at the end
 _ANSWER: Final = 30.0  # seconds in which an answer must have been taken
-_BACKLOG: Final = 128
 
 _logger: Final = logging.getLogger("axiom_trio")
-
-
-def bound(port: int, host: str = "127.0.0.1", *, anywhere: bool = False) -> socket.socket:
-    """A socket that listens.
-
-    Args:
-        port: 0: any that's free.
-        host: An address of this machine, or `localhost`.
-        anywhere: Whether others than this machine may be reached from.
-
-    Raises:
-        SpecificationError: It can't be; says why in a sentence.
-    """
-    bare = "127.0.0.1" if host == "localhost" else host.removeprefix("[").removesuffix("]")
-    try:
-        address = ip_address(bare)
-    except ValueError:
-        raise SpecificationError(
-            f"{host!r} is no address that can be listened on, such as 127.0.0.1"
-        ) from None
-    if not 0 <= port < 1 << 16:
-        raise SpecificationError(f"there is no port {port}")
-    if not (address.is_loopback or anywhere):
-        raise SpecificationError(
-            f"at {host}, other machines could read all and, as nothing is encrypted, the tokens: listen on "
-            f"127.0.0.1 and use ssh -L, or say --listen-anywhere (anywhere=True)"
-        )
-    family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
-    sock = None
-    try:
-        sock = socket.socket(family, socket.SOCK_STREAM)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind((bare, port))
-        sock.listen(_BACKLOG)
-        sock.setblocking(False)
-    except OSError as error:
-        if sock is not None:
-            sock.close()
-        where = f"{host}:{port}"
-        if error.errno == errno.EADDRINUSE:
-            raise SpecificationError(f"{where} is in use: give another port, or 0 for any") from None
-        raise SpecificationError(f"can't listen on {where}: {os.strerror(error.errno or 0)}") from None
-    return sock
 
 
 @final

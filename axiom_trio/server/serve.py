@@ -12,8 +12,9 @@ import trio
 
 from axiom_trio.sansio.errors import SpecificationError
 from axiom_trio.server import runtime
+from axiom_trio.server.binding import bound, default_tokens, page_url
 from axiom_trio.server.host import Host
-from axiom_trio.server.listener import VIEWERS, Listener, bound
+from axiom_trio.server.listener import VIEWERS, Listener
 from axiom_trio.server.session import Session
 
 if TYPE_CHECKING:
@@ -41,12 +42,12 @@ class Server:
     @property
     def url(self) -> str:
         """Of the page, for who may look on: the token is behind the `#`."""
-        return f"http://{self._name}:{self.port}/#{self._tokens.view}"
+        return page_url(self._name, self.port, self._tokens.view)
 
     @property
     def control_url(self) -> str:
         """Of the page, for who may write into children, and stop them."""
-        return f"http://{self._name}:{self.port}/#{self._tokens.control}"
+        return page_url(self._name, self.port, self._tokens.control)
 
     async def finish(self) -> None:
         """Nobody else may come, and who looks on gets what is left, within 2 s."""
@@ -91,10 +92,7 @@ async def serve(
         raise SpecificationError("tokens are two different words of at least 16 letters, digits, - or _")
     sock = bound(port, host, anywhere=anywhere)
     try:
-        if tokens is None:
-            chosen = runtime.tokens(port) if port else runtime.fresh_tokens()
-        else:
-            chosen = runtime.Tokens(*tokens)
+        chosen = default_tokens(port) if tokens is None else runtime.Tokens(*tokens)
         shared = Host(aggregator, _about(aggregator))
 
         async def view(connection: Connection, rights: Sequence[str]) -> None:
@@ -104,7 +102,7 @@ async def serve(
             listener = Listener(sock, chosen, view, allow_hosts=allow_hosts, viewers=viewers)
         except ValueError as error:
             raise SpecificationError(str(error)) from None
-        server = Server(listener, shared, url_host(host), chosen)
+        server = Server(listener, shared, host, chosen)
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(listener.run)
@@ -118,14 +116,6 @@ async def serve(
             raise group.exceptions[0] from group.exceptions[0].__cause__
     finally:
         sock.close()
-
-
-def url_host(host: str) -> str:
-    """How a host that is listened on is called in the URL of its page."""
-    host = host.removeprefix("[").removesuffix("]")
-    if host in ("0.0.0.0", "::"):
-        return "127.0.0.1" if host == "0.0.0.0" else "[::1]"
-    return f"[{host}]" if ":" in host else host
 
 
 def _is_token(token: str) -> bool:

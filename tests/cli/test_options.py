@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import axiom_trio
-from axiom_trio.cli.config import SETTINGS
-from axiom_trio.cli.options import RUN_HELP, RunOptions, parse
+from axiom_trio.cli.options import RunOptions, parse
+from axiom_trio.cli.run_help import RUN_HELP
+from axiom_trio.cli.settings import SETTINGS
 from axiom_trio.cli.tasks import UsageError
 from axiom_trio.cli.verb_options import HELP
 
@@ -237,7 +238,12 @@ def test_a_file_of_settings_only(empty_directory: Path) -> None:
         (["--retries", "-1"], "--retries: '-1' is not a whole number"),
         (["--restart-after", "fast"], "--restart-after: 'fast' is not a duration; "),
         (["--timeout", "soon"], "--timeout: 'soon' is not a duration; "),
-        (["--listen=80"], "--listen is not supported yet by this version"),
+        (["--listen=http"], "--listen: 'http' is no PORT or HOST:PORT, such as 8080"),
+        (["--listen", "::1:80"], "--listen: '::1:80': an address with colons stands in brackets"),
+        (["--listen", "65536"], "--listen: '65536' is no PORT or HOST:PORT"),
+        (["--allow-host", "a/b", "--listen", "0"], "--allow-host: 'a/b' is no HOST or HOST:PORT"),
+        (["--allow-host", "a", "x"], "allow-host says who may ask for the page; give --listen PORT too"),
+        (["--listen-anywhere", "x"], "listen-anywhere says who may ask for the page; give --listen PORT too"),
         (["--pad=yes"], "--pad takes no value, so leave out 'yes'"),
         (["x", "-j"], "-j needs a value after it; axiom-trio run --help shows which"),
         (["x", "--names"], "--names needs a value after it"),
