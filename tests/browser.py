@@ -73,7 +73,7 @@ class Chromium:
         return total * 1024
 
     @contextlib.asynccontextmanager
-    async def page(self, url: str, *, width: int = 1280, height: int = 800) -> AsyncIterator[Page]:
+    async def page(self, url: str | None = None, *, width: int = 1280, height: int = 800) -> AsyncIterator[Page]:
         """A page in a context of its own, so with an empty storage; at the end it has thrown nothing."""
         with trio.fail_after(PATIENCE):
             while not (self._address.exists() and self._address.read_text().count("\n")):
@@ -96,7 +96,8 @@ class Chromium:
                 for domain in ("Page", "Runtime", "Log", "Network"):
                     await page.call(f"{domain}.enable")
                 await page.resize(width, height)
-                await page.go(url)
+                if url is not None:
+                    await page.go(url)
                 yield page
                 await page.eval("1")  # what it threw has come
                 assert not page.problems, page.problems

@@ -114,6 +114,7 @@ function settle(text) {
 /** The part of a row that is to be seen: what follows its last `\r` that has text behind it. */
 function redrawn(text) {
   if (!text.includes("\r")) return [text, ""];
+  if (text.includes("\x1b")) text = text.replace(SEQUENCES, (it) => (SGR.test(it) ? it : it === "\x1b" ? "^[" : ""));
   let end = text.length;
   while (end > 0) {
     const start = text.lastIndexOf("\r", end - 1) + 1;

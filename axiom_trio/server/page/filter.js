@@ -65,6 +65,7 @@ export class Selection {
     this.places = [];
     this.head = 0;
     this.generation = this.rows.generation;
+    this.edits = this.rows.edits;
     this.low = this.next = this.rows.end; // what lies between has been looked at
     this.shifted = 0;
   }
@@ -79,13 +80,13 @@ export class Selection {
 
   /** Whether rows are there that were not looked at. */
   get behind() {
-    return this.next < this.rows.end || this.low > this.rows.first || this.generation !== this.rows.generation;
+    return this.next < this.rows.end || this.low > this.rows.first || this.generation !== this.rows.generation || this.edits !== this.rows.edits;
   }
 
   /** Look on until a time. `shifted` says then by how many the first ones moved (negative: they went). */
   pump(deadline, until = Infinity) {
     this.shifted = 0;
-    if (this.generation !== this.rows.generation) this.reset();
+    if (this.generation !== this.rows.generation || this.edits !== this.rows.edits) this.reset();
     this.#dropped();
     const end = Math.min(this.rows.end, until);
     while (this.next < end && performance.now() < deadline) {

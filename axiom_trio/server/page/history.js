@@ -9,11 +9,10 @@ const EVENTS = 2000; // looked at in one request; more where they have nothing o
 /** Fetches what comes before the first row of `rows`. */
 export class History {
   /** @param {string|null} child Only of this one; null: of all. */
-  constructor(rows, connection, child, onRow = () => {}) {
+  constructor(rows, app, child) {
     this.rows = rows;
-    this.connection = connection;
+    this.app = app;
     this.child = child;
-    this.onRow = onRow;
     this.reset(0);
   }
 
@@ -34,7 +33,7 @@ export class History {
 
   /** Fetch some; returns how many rows came. */
   async older() {
-    if (this.busy || this.done || !this.connection.isOpen) return 0;
+    if (this.busy || this.done || !this.app.connection.isOpen) return 0;
     const generation = this.rows.generation;
     this.busy = true;
     let came = 0;
@@ -43,7 +42,7 @@ export class History {
         const before = this.before;
         const after = Math.max(-1, before - 1 - this.window);
         const tasks = this.child === null ? {} : { tasks: [this.child] };
-        const reply = await this.connection.request("history", { before, after, limit: AT_ONCE, ...tasks });
+        const reply = await this.app.connection.request("history", { before, after, limit: AT_ONCE, ...tasks });
         if (generation !== this.rows.generation || before !== this.before) return 0;
         came = this.#take(reply, after);
         if (!came) this.window *= 4;
@@ -75,11 +74,10 @@ export class History {
         found.push(row);
       }
     }
-    for (const row of found) this.onRow(row);
     this.before = more && events.length ? events[0].cursor : after + 1;
     this.done = gone || this.before <= 0;
     const before = this.rows.length;
-    this.rows.unshift(found, assembler);
+    this.rows.unshift(found, assembler, this.app.assembler);
     return this.rows.length - before;
   }
 }

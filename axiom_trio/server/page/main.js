@@ -33,7 +33,7 @@ class App {
       (message) => this.receive(message),
       (state, text) => this.told(state, text),
     );
-    this.history = new History(this.merged, this.connection, null);
+    this.history = new History(this.merged, this, null);
     this.list = new List(new Selection(this.merged, (row) => this.filter.test(row)), {
       run: this.run,
       named: true,
@@ -161,7 +161,7 @@ class App {
     if (lane === undefined) {
       const rows = new Rows(20_000, 1_000_000);
       rows.ofOne = true;
-      lane = { rows, history: new History(rows, this.connection, id) };
+      lane = { rows, history: new History(rows, this, id) };
       lane.history.reset(this.run.cursor + 1);
       this.sources.set(id, lane);
       const share = Math.max(1, this.sources.size);

@@ -19,6 +19,8 @@ export class Rows {
     this.first = 0;
     this.chars = 0;
     this.continued = new Map(); // child → its first row, if its beginning may come from history
+    this.begun = new Map(); // child → a row from history that may go on with what comes next
+    this.edits = 0;
     this.generation += 1;
   }
 
@@ -39,7 +41,17 @@ export class Rows {
   }
 
   push(row) {
-    if (row.continues && !(this.ofOne ? this.length : this.continued.has(row.child)))
+    const begun = this.begun.size ? this.begun.get(row.child) : undefined;
+    if (begun !== undefined && row.mark === "") {
+      this.begun.delete(row.child);
+      if (row.continues) {
+        this.chars += begin(row, begun) - begun.text.length;
+        if (row.continues) this.continued.set(row.child, row);
+        this.list[this.list.lastIndexOf(begun)] = row;
+        this.edits += 1; // who has looked at these rows has to do it again
+        return;
+      }
+    } else if (row.continues && !(this.ofOne ? this.length : this.continued.has(row.child)))
       this.continued.set(row.child, row);
     this.list.push(row);
     this.chars += row.text.length;
@@ -49,24 +61,27 @@ export class Rows {
     this.chars += by;
   }
 
-  /** Put older rows before all others; `assembler` is what made them. */
-  unshift(rows, assembler) {
+  /**
+   * Put older rows before all others.
+   * @param {Assembler} assembler What made them.
+   * @param {Assembler} live What makes those that come.
+   */
+  unshift(rows, assembler, live) {
     for (const [child, row] of this.continued) {
-      const begun = assembler.open.get(child);
-      if (begun === undefined) {
-        if (assembler.known.has(child)) this.continued.delete(child);
-        continue;
-      }
+      if (!assembler.known.has(child)) continue;
       this.continued.delete(child);
-      row.text = begun.text + row.text;
-      row.continues = begun.continues;
-      row.version += 1;
-      rows.splice(rows.indexOf(begun), 1);
+      const begun = assembler.open.get(child);
+      if (begun === undefined) continue;
+      assembler.open.delete(child);
+      rows.splice(rows.lastIndexOf(begun), 1);
+      this.chars += begin(row, begun);
       if (row.continues) this.continued.set(child, row);
     }
+    for (const [child, row] of assembler.open)
+      if (!live.allKnown && !live.known.has(child) && !this.begun.has(child)) this.begun.set(child, row);
     for (const row of rows) {
       this.chars += row.text.length;
-      if (row.continues) this.continued.set(row.child, row);
+      if (row.continues && !this.continued.has(row.child)) this.continued.set(row.child, row);
     }
     this.list = rows.concat(this.head ? this.list.slice(this.head) : this.list);
     this.head = 0;
@@ -97,6 +112,19 @@ export class Rows {
   trimBack() {
     while (this.full && this.length > 1) this.chars -= this.list.pop().text.length;
   }
+}
+
+/** A row gets its beginning, if it has not; returns by how much it grew. Rows may be in several deques. */
+function begin(row, begun) {
+  const before = row.text.length;
+  if (begun.cursor < row.cursor) {
+    row.text = begun.text + row.text;
+    row.cursor = begun.cursor;
+    row.time = begun.time;
+    row.continues = begun.continues;
+    row.version += 1;
+  } else row.continues = false;
+  return row.text.length - before;
 }
 
 function makeRow(kind, child, text, time, cursor) {
