@@ -30,20 +30,21 @@ class LineConnection:
         self._longest = longest
         self._held = b""
         self._turn = trio.Lock()
+        self._begun = memoryview(b"")  # what is to be sent of lines that have been begun
         self._closed = False
 
     async def send(self, text: bytes) -> None:
-        """Send whole lines.
+        """Send whole lines; what a cancelled one has begun is finished by the next.
 
         Raises:
             trio.BrokenResourceError: The other side has gone, or has taken nothing for 5 s.
         """
         async with self._turn:
-            view = memoryview(text)
-            while view:
+            self._begun = memoryview(bytes(self._begun) + text if self._begun else text)
+            while self._begun:
                 with trio.move_on_after(PATIENCE) as scope:
                     try:
-                        view = view[await self._socket.send(view) :]
+                        self._begun = self._begun[await self._socket.send(self._begun) :]
                     except (OSError, trio.ClosedResourceError) as error:
                         raise trio.BrokenResourceError(str(error)) from error
                 if scope.cancelled_caught:

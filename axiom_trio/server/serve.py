@@ -110,10 +110,15 @@ async def serve(
                 await aggregator.wait_all_completed()
                 await server.finish()
                 nursery.cancel_scope.cancel(reason="the block was left")
-        except BaseExceptionGroup as group:
+        except BaseExceptionGroup as group:  # what the block raises comes out as it is
             if len(group.exceptions) > 1:
                 raise
-            raise group.exceptions[0] from group.exceptions[0].__cause__
+            raised = group.exceptions[0]
+            context = raised.__context__
+            try:
+                raise raised
+            finally:
+                raised.__context__ = context
     finally:
         sock.close()
 

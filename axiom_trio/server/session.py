@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from axiom_trio.server.host import Host
 
 _AT_ONCE: Final = 32
+_MOST_UNANSWERED: Final = 64  # then it asks, and does not listen
 _SILENT: Final = 2.0  # seconds after which a child counts as idle
 _FAREWELL: Final = 2.0  # seconds for what is left
 _HISTORY: Final = 1024 * 1024
@@ -58,6 +59,7 @@ class Session:
         self._aggregator = host.aggregator
         self._rights = rights
         self._unanswered = 0
+        self._end = 1000, ""
         self._feed: trio.CancelScope | None = None
         self._sizes: dict[Child, tuple[int, int]] = {}  # what they were before we have changed them
 
@@ -77,7 +79,12 @@ class Session:
             async with trio.open_nursery() as nursery:
                 while (data := await self._connection.receive()) is not None:
                     for line in data.splitlines():
+                        if self._unanswered >= _MOST_UNANSWERED:
+                            self._end = 1008, "too much was asked, and no answer read"
+                            break
                         self._take(line, nursery)
+                    if self._end[0] != 1000:
+                        break
                 nursery.cancel_scope.cancel(reason="it has gone")
         except* (trio.BrokenResourceError, trio.ClosedResourceError):
             pass
@@ -85,7 +92,7 @@ class Session:
             for child, size in self._sizes.items():
                 child.resize(*size)
             with trio.CancelScope(shield=True), trio.move_on_after(_FAREWELL):
-                await self._connection.close(1000, "")
+                await self._connection.close(*self._end)
 
     async def _send(self, kind: str, data: object, **more: object) -> None:
         await self._connection.send(to_line({"type": kind, **more, "data": data}))
@@ -96,23 +103,33 @@ class Session:
             kind, data = message["type"], message.get("data") or {}
             id_ = data.get("id")
         except (msgspec.DecodeError, LookupError, AttributeError, TypeError):
-            nursery.start_soon(self._error, None, "bad-message", 'it is no {"type": …, "data": {…}}')
+            self._refuse(nursery, None, "bad-message", 'it is no {"type": …, "data": {…}}')
             return
         if kind == "subscribe":
             try:
                 feed = Feed(self._connection, self._host, data)
             except (TypeError, ValueError) as error:
-                nursery.start_soon(self._error, id_, "bad-message", f"subscribe: {error}")
+                self._refuse(nursery, id_, "bad-message", f"subscribe: {error}")
                 return
             if self._feed is not None:
                 self._feed.cancel(reason="it subscribed anew")
             self._feed = trio.CancelScope()
             nursery.start_soon(self._follow, feed, self._feed, nursery)
         elif self._unanswered >= _AT_ONCE:
-            nursery.start_soon(self._error, id_, "busy", "there are 32 requests without an answer")
+            self._refuse(nursery, id_, "busy", "there are 32 requests without an answer")
         else:
             self._unanswered += 1
             nursery.start_soon(self._answer, kind, data, id_)
+
+    def _refuse(self, nursery: trio.Nursery, id_: object, code: str, message: str) -> None:
+        self._unanswered += 1
+        nursery.start_soon(self._refused, id_, code, message)
+
+    async def _refused(self, id_: object, code: str, message: str) -> None:
+        try:
+            await self._error(id_, code, message)
+        finally:
+            self._unanswered -= 1
 
     async def _error(self, id_: object, code: str, message: str) -> None:
         await self._send("error", {"id": id_, "code": code, "message": message})

@@ -1,0 +1,304 @@
+"""Viewers over a WebSocket: those who break the protocol, take nothing, go, or come back."""
+
+from __future__ import annotations
+
+import json
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import trio
+
+import axiom_trio
+from axiom_trio.server import stream, websocket
+from axiom_trio.testing import Pause, ScriptedExecutor, Send
+from tests.raw import BINARY, CLOSE, CONTROL, PATIENCE, PING, PONG, TEXT, VIEW, Raw, frame, viewer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from axiom_trio import Server, StreamAggregator
+
+SUBSCRIBE = frame(TEXT, b'{"type":"subscribe","data":{"stats":0}}')
+REPLY = b'{"type":"reply","data":{"id":"x"}}\n'
+
+
+@asynccontextmanager
+async def served(**options: Any) -> AsyncIterator[tuple[StreamAggregator, Server]]:
+    async with axiom_trio.open_aggregator(**options) as aggregator:
+        async with axiom_trio.serve(aggregator, tokens=(VIEW, CONTROL)) as server:
+            aggregator.start_soon(ScriptedExecutor([Pause(1000)]), name="quiet")
+            try:
+                yield aggregator, server
+            finally:
+                aggregator.stop(grace=0.1)
+
+
+def ping(id_: str = "x") -> bytes:
+    return frame(TEXT, json.dumps({"type": "ping", "data": {"id": id_}}).encode())
+
+
+async def event(client: Raw, *kinds: str) -> dict[str, Any]:
+    """The next event of these kinds; others are passed over."""
+    while True:
+        opcode, payload = await client.frame()
+        assert opcode == TEXT, payload
+        for line in payload.splitlines():
+            message: dict[str, Any] = json.loads(line)
+            if message["type"] in kinds:
+                return message
+
+
+def flood(count: int, size: int = 10_000) -> ScriptedExecutor:
+    return ScriptedExecutor([Send(b"%06d " % number + b"x" * size + b"\n") for number in range(count)])
+
+
+# --- who breaks the protocol
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        (frame(TEXT, b"x" * 65_537), 1009),
+        (frame(TEXT, b"x" * (2 << 20)), 1009),
+        (frame(TEXT, b"x" * 40_000, fin=False) + frame(0, b"x" * 40_000), 1009),
+        (frame(TEXT, b"x" * 70_000, length=1 << 62), 1009),
+        (frame(TEXT, b"x", length=1 << 63), 1002),
+        (frame(TEXT, b"\xff\xfe"), 1007),
+        (frame(TEXT, b"\xed\xa0\x80"), 1007),
+        (frame(3, b""), 1002),
+        (frame(0, b"x"), 1002),
+        (frame(PING, b"x" * 126), 1002),
+        (frame(PING, b"", fin=False), 1002),
+        (frame(TEXT, b"a", fin=False) + frame(TEXT, b"b"), 1002),
+        (b"\xf1\x80\0\0\0\0", 1002),
+        (b"\x81\x01x", 1002),
+        (frame(CLOSE, b"\x03"), 1002),
+        (frame(CLOSE, b"\x03\xed"), 1002),
+        (frame(CLOSE, b"\x03\xe8\xff"), 1007),
+        (frame(CLOSE, b"\x03\xe8bye"), 1000),
+        (frame(CLOSE, b""), 1000),
+    ],
+)
+async def test_codes(sent: bytes, code: int) -> None:
+    async with served() as (_, server), viewer(server.port) as client:
+        with trio.move_on_after(PATIENCE):
+            await client.send(sent)
+        opcode, payload = await client.frame()
+        assert opcode == CLOSE
+        assert int.from_bytes(payload[:2] or b"\x03\xe8", "big") == code
+        assert await client.rest() == b""
+        async with viewer(server.port) as other:  # harms nobody else
+            await other.send(ping())
+            assert (await other.frame())[1] == REPLY
+
+
+async def test_rubbish_is_answered_and_binary_is_text() -> None:
+    async with served() as (_, server), viewer(server.port) as client:
+        for sent in (b"rubbish", b"[]", b'{"type":"subscribe","data":{"after":"x"}}', b'{"type":"nonsense"}'):
+            await client.send(frame(TEXT, sent))
+            assert (await event(client, "error"))["data"]["message"]
+        await client.send(frame(BINARY, b'{"type":"ping","data":{"id":"x"}}'))
+        assert (await client.frame())[1] == REPLY
+        await client.send(frame(TEXT, b'{"type":"ping","da', fin=False) + frame(PING, b"p"))
+        await client.send(frame(0, b'ta":{"id":"x"}}'))
+        assert await client.frame() == (PONG, b"p")
+        assert (await client.frame())[1] == REPLY
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *({"after": "x"}, {"after": 1.5}, {"after": True}, {"after": -2}, {"tick": "x"}, {"tick": -1}),
+        *({"tick": 1e9}, {"stats": "x"}, {"stats": -1}, {"tasks": "a"}, {"tasks": [1]}, {"stats": None, "tick": []}),
+    ],
+)
+async def test_a_subscription_that_can_not_be(data: dict[str, Any]) -> None:
+    async with served() as (_, server), viewer(server.port) as client:
+        await client.send(frame(TEXT, json.dumps({"type": "subscribe", "data": data}).encode()))
+        assert (await event(client, "error"))["data"]["code"] == "bad-message"
+        await client.send(ping())
+        assert (await client.frame())[1] == REPLY
+
+
+async def test_a_flood_of_pings_is_harmless(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "_AT_ONCE", 64 * 1024)
+    async with served() as (aggregator, server), viewer(server.port) as client, viewer(server.port) as other:
+        async with trio.open_nursery() as nursery:
+
+            async def pings() -> None:
+                flooding = frame(PING, b"") * 1000
+                while True:
+                    await client.send(flooding)
+
+            async def pongs() -> None:
+                while True:
+                    assert await client.frame() == (PONG, b"")
+
+            nursery.start_soon(pings)
+            nursery.start_soon(pongs)
+            child = aggregator.start_soon(flood(100), name="a")
+            await child.wait()
+            for _ in range(20):
+                await other.send(ping())
+                assert (await other.frame())[1] == REPLY
+            nursery.cancel_scope.cancel()
+
+
+async def test_who_asks_and_never_listens_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with served() as (_, server), viewer(server.port) as client:
+        await client.send(frame(TEXT, b'{"type":"status"}\n' * 1000))
+        assert await client.close_code() == 1008
+        assert await client.rest() == b""
+
+
+async def test_who_does_not_agree_to_the_end_is_cut() -> None:
+    async with served() as (aggregator, server), viewer(server.port) as client:
+        await client.send(SUBSCRIBE)
+        await event(client, "started")
+        aggregator.stop(grace=0.1)
+        await event(client, "end")
+        assert await client.close_code() == 1000
+        assert await client.rest() == b""  # though we have not answered
+
+
+async def test_who_vanishes_is_found_by_a_ping(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket, "PING_EVERY", 0.1)
+    monkeypatch.setattr(websocket, "PONG_WITHIN", 0.3)
+    async with served() as (_, server), viewer(server.port) as client:
+        opcode, payload = await client.frame()
+        assert opcode == PING
+        await client.send(frame(PONG, payload))
+        assert (await client.frame())[0] == PING  # and now we are silent
+        assert await client.close_code() == 4408
+        assert await client.rest() == b""
+
+
+# --- who takes nothing, or little
+
+
+async def test_who_takes_nothing_is_cut_and_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "PATIENCE", 0.5)
+    async with served(history=1 << 20) as (aggregator, server):
+        async with viewer(server.port, buffer=4096) as stalled, viewer(server.port) as other:
+            await stalled.send(SUBSCRIBE)
+            await other.send(SUBSCRIBE)
+            child = aggregator.start_soon(flood(2000), name="a")
+            lines = 0
+            while True:
+                message = await event(other, "stream", "gap", "complete")
+                if message["type"] == "complete":
+                    break
+                lines += message["data"]["lines"]
+            assert lines == 2000 == child.statistics().lines
+            left = await stalled.rest()
+            assert len(left) < 8 << 20
+
+
+async def test_who_takes_a_little_now_and_then_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "PATIENCE", 3.0)
+    monkeypatch.setattr(stream, "_IN_FLIGHT", 4096)
+    async with served() as (aggregator, server), viewer(server.port, buffer=4096) as client:
+        await client.send(SUBSCRIBE)
+        child = aggregator.start_soon(flood(30, size=9_000), name="a")
+        await child.wait()
+        began, taken = trio.current_time(), 0
+        while trio.current_time() - began < 4.5:  # longer than the patience, with one frame under way
+            taken += len(await client.read(2000))
+            await trio.sleep(0.1)
+        await client.read(400_000 - taken) if taken < 200_000 else None
+        await client.send(ping())
+
+
+async def test_a_new_subscription_tears_no_frame() -> None:
+    async with served(history=1 << 20) as (aggregator, server), viewer(server.port, buffer=4096) as client:
+        child = aggregator.start_soon(flood(200), name="a")
+        await child.wait()
+        await client.send(SUBSCRIBE)
+        await trio.sleep(0.2)  # it's in the middle of a frame now, if ever
+        await client.send(SUBSCRIBE + ping())
+        cursors = []
+        answered = False
+        while not answered or cursors.count(cursors[0]) < 2 or cursors[-1] < max(cursors):
+            opcode, payload = await client.frame()
+            assert opcode == TEXT
+            for line in payload.splitlines():
+                message = json.loads(line)
+                if message["type"] == "reply":
+                    answered = True
+                else:
+                    cursors.append(message["cursor"])
+        again = cursors.index(cursors[0], 1)
+        assert cursors[again:] == sorted({*cursors[again:]})
+
+
+async def test_a_stalled_viewer_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("axiom_trio.server.listener._FAREWELL", 0.3)
+    monkeypatch.setattr(stream, "PATIENCE", 1000.0)
+    with trio.fail_after(PATIENCE):
+        async with axiom_trio.open_aggregator() as aggregator:
+            async with axiom_trio.serve(aggregator, tokens=(VIEW, CONTROL)) as server:
+                async with trio.open_nursery() as nursery:
+
+                    async def stall() -> None:
+                        async with viewer(server.port, buffer=4096) as client:
+                            await client.send(SUBSCRIBE)
+                            await trio.sleep_forever()
+
+                    nursery.start_soon(stall)
+                    child = aggregator.start_soon(flood(500), name="a")
+                    await child.wait()
+                    await server.finish()
+                    nursery.cancel_scope.cancel()
+
+
+# --- who comes, and comes back
+
+
+async def test_history_then_live_then_the_end() -> None:
+    async with served() as (aggregator, server), viewer(server.port) as client:
+        first = aggregator.start_soon(ScriptedExecutor([Send(b"one\n")]), name="a")
+        await first.wait()
+        await client.send(SUBSCRIBE)
+        assert (await event(client, "stream"))["data"]["text"] == "one\n"
+        aggregator.start_soon(ScriptedExecutor([Send(b"two\n"), Send(b"three\n")]), name="b")
+        text = ""
+        while text != "two\nthree\n":
+            text += (await event(client, "stream"))["data"]["text"]
+        aggregator.stop(grace=0.1)
+        cursor = (await event(client, "allComplete"))["cursor"]
+        assert (await event(client, "end"))["cursor"] == cursor
+
+
+async def test_who_has_fallen_out_of_the_history_is_told_what_is_missing() -> None:
+    async with served(history=100_000) as (aggregator, server), viewer(server.port) as client:
+        child = aggregator.start_soon(flood(100), name="a")
+        await child.wait()
+        await client.send(frame(TEXT, b'{"type":"subscribe","data":{"after":0,"stats":0}}'))
+        gap = (await event(client, "gap", "stream"))["data"]
+        assert gap["fromCursor"] == 1
+        lines = 0
+        while True:
+            message = await event(client, "stream", "gap", "complete")
+            if message["type"] == "complete":
+                break
+            lines += message["data"]["lines"]
+        assert gap["lines"] + lines == 100
+
+
+async def test_a_view_token_steers_nothing() -> None:
+    async with served() as (aggregator, server), viewer(server.port, token=VIEW) as client:
+        for kind in ("intervene", "press", "write", "interrupt", "stop", "restart", "resize", "add"):
+            request = {"type": kind, "data": {"id": "x", "task": "quiet", "text": "x", "command": "true"}}
+            await client.send(frame(TEXT, json.dumps(request).encode()))
+            assert (await event(client, "error", "reply"))["data"]["code"] == "forbidden"
+        assert aggregator.children[0].completed is None
+
+
+async def test_statistics_come_though_nothing_else_does() -> None:
+    async with served() as (_, server), viewer(server.port) as client:
+        await client.send(frame(TEXT, b'{"type":"subscribe","data":{"after":"now","stats":250}}'))
+        for _ in range(2):
+            stats = await event(client, "stats")
+            assert stats["data"]["activeCount"] == 1
+            assert stats["data"]["streams"][0]["name"] == "quiet"
