@@ -360,8 +360,7 @@ async def test_colours_are_what_the_terminal_shows(browser: Chromium) -> None:
     lines = ["".join(chance.choices(parts, k=chance.randrange(1, 30))) for _ in range(1500)]
 
     def terminal(line: str) -> str:
-        escapes = EscapeFilter("none")
-        return (escapes.feed(line.encode()) + escapes.end()).decode()
+        return EscapeFilter("none").feed(line.encode() + b"\n").decode().removesuffix("\n")
 
     async with running() as aggregator, serving(aggregator) as server:
         await start(aggregator, "puppet")
