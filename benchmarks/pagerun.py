@@ -11,10 +11,10 @@ import time
 
 import trio
 
+from benchmarks.page import CHILDREN
 from tests.browser import Chromium, Page
 from tests.commands import command, environment
 
-CHILDREN = 10
 CHILD = """
 import sys, time
 lines, rate, name = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
@@ -80,7 +80,7 @@ async def main(lines: int, rate: int, view: str) -> None:
     with Chromium() as browser:
         async with browser.page() as page:
             await page.call("Page.addScriptToEvaluateOnNewDocument", source=WATCH)
-            run = subprocess.Popen(
+            run = subprocess.Popen(  # noqa: ASYNC220 (once, before anything is measured)
                 command("--pipe", "--listen", "0", "--output", "none", *children),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

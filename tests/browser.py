@@ -73,7 +73,9 @@ class Chromium:
         return total * 1024
 
     @contextlib.asynccontextmanager
-    async def page(self, url: str | None = None, *, width: int = 1280, height: int = 800) -> AsyncIterator[Page]:
+    async def page(
+        self, url: str | None = None, *, width: int = 1280, height: int = 800
+    ) -> AsyncIterator[Page]:
         """A page in a context of its own, so with an empty storage; at the end it has thrown nothing."""
         with trio.fail_after(PATIENCE):
             while not (self._address.exists() and self._address.read_text().count("\n")):
@@ -89,9 +91,7 @@ class Chromium:
             try:
                 context = (await page.call("Target.createBrowserContext"))["browserContextId"]
                 target = await page.call("Target.createTarget", url="about:blank", browserContextId=context)
-                attached = await page.call(
-                    "Target.attachToTarget", targetId=target["targetId"], flatten=True
-                )
+                attached = await page.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)
                 page._session = attached["sessionId"]
                 for domain in ("Page", "Runtime", "Log", "Network"):
                     await page.call(f"{domain}.enable")
@@ -194,13 +194,17 @@ class Page:
 
     async def see(self, text: str) -> None:
         """Wait until a row of the stream has this text."""
-        await self.wait(f"document.querySelector('main').innerText.includes({json.dumps(text)})", f"for {text!r}")
+        await self.wait(
+            f"document.querySelector('main').innerText.includes({json.dumps(text)})", f"for {text!r}"
+        )
 
     async def key(self, name: str) -> None:
         """Press a key."""
         code, number, text = _KEYS.get(name, (name, ord(name[0].upper()), name))
         common = {"key": name, "code": code, "windowsVirtualKeyCode": number}
-        await self.call("Input.dispatchKeyEvent", type="keyDown", **({"text": text} if text else {}), **common)
+        await self.call(
+            "Input.dispatchKeyEvent", type="keyDown", **({"text": text} if text else {}), **common
+        )
         await self.call("Input.dispatchKeyEvent", type="keyUp", **common)
 
     async def type(self, text: str) -> None:
@@ -221,10 +225,16 @@ class Page:
                 "Input.dispatchMouseEvent", type=kind, x=where[0], y=where[1], button="left", clickCount=1
             )
 
-    async def resize(self, width: int, height: int, *, mobile: bool = False, dark: bool | None = None) -> None:
+    async def resize(
+        self, width: int, height: int, *, mobile: bool = False, dark: bool | None = None
+    ) -> None:
         """Another size of the window; phones have smaller ones."""
         await self.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=mobile,
         )
         if dark is not None:
             features = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
@@ -233,4 +243,4 @@ class Page:
     async def picture(self, path: str | Path) -> None:
         """Write what is to be seen as a PNG."""
         found = await self.call("Page.captureScreenshot", format="png")
-        Path(path).write_bytes(base64.b64decode(found["data"]))
+        await trio.Path(path).write_bytes(base64.b64decode(found["data"]))

@@ -92,7 +92,9 @@ async def main(folder: Path, everything: bool) -> None:
                 await aggregator.start(puppets[name], name=name)
             for name, (lines, every) in CHILDREN.items():
                 nursery.start_soon(speak, puppets[name], lines(chance), every, chance)
-            await puppets["lint"].send(f"{RED}E501{END} axiom_trio/server/http.py:80 line too long\n".encode(), "error")
+            await puppets["lint"].send(
+                f"{RED}E501{END} axiom_trio/server/http.py:80 line too long\n".encode(), "error"
+            )
             puppets["lint"].end(1)
             await puppets["db"].send(b"database system is ready to accept connections\n")
             with Chromium() as browser:

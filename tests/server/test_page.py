@@ -22,13 +22,12 @@ if TYPE_CHECKING:
 
     from axiom_trio import StreamAggregator
     from axiom_trio.server.serve import Server
-    from tests.browser import Page
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason=MISSING)
 
 TOKENS = ("view-view-view-view", "control-control-control")
 NAMES = [f"agent{number}" for number in range(10)]
-TEXTS = "Array.from({length: app.merged.length}, (_, at) => app.merged.at(app.merged.first + at))"
+TEXTS = "Array.from({length: app.merged.rows.length}, (_, at) => app.merged.rows.at(app.merged.rows.first + at))"
 LINES = f"{TEXTS}.filter((row) => row.mark === '').map((row) => row.text)"
 MARKS = f"{TEXTS}.filter((row) => row.mark !== '').map((row) => row.text)"
 SEEN = "[...document.querySelectorAll('main .row')].map((row) => row.innerText)"
@@ -83,12 +82,16 @@ async def test_ten_children_live(browser: Chromium) -> None:
             await puppets[1].send(b"it is broken\n", "error")
             await page.wait("document.querySelector('#children li').innerText.includes('42 %')")
             await page.wait("document.querySelectorAll('#children polygon[points*=\" \"]').length >= 10")
-            await page.wait("document.getElementById('totals').innerText.includes('10 of 10 active · 12 lines')")
+            await page.wait(
+                "document.getElementById('totals').innerText.includes('10 of 10 active · 12 lines')"
+            )
             puppets[2].end(0)
             puppets[3].end(7)
             await page.see("✓ exit 0 after")
             await page.see("✗ exit 7 after")
-            await page.wait("document.querySelector('#children li:nth-child(4).failed').innerText.includes('exit 7')")
+            await page.wait(
+                "document.querySelector('#children li:nth-child(4).failed').innerText.includes('exit 7')"
+            )
             await page.key("l")
             await page.wait("document.querySelectorAll('.lane .row.error').length === 1")
             assert await page.eval("document.querySelectorAll('.lane').length") == 10
@@ -153,7 +156,9 @@ async def test_intervenes_and_shows_what_became_of_it(browser: Chromium) -> None
         await aggregator.start(PtyExecutor(["cat"]), name="cat")
         (puppet,) = await start(aggregator, "puppet")
         async with browser.page(server.control_url) as page:
-            await page.wait("!document.getElementById('steer').hidden && !document.getElementById('send').disabled")
+            await page.wait(
+                "!document.getElementById('steer').hidden && !document.getElementById('send').disabled"
+            )
             await page.key("i")
             await page.type("make <b>haste</b>")
             await page.key("Enter")
@@ -184,7 +189,9 @@ async def test_a_message_is_sent_once_though_its_answer_was_lost(browser: Chromi
                 await page.key("i")
                 await page.type("once")
                 await page.eval("document.getElementById('steer').requestSubmit()")
-                await page.eval("app.connection.restart()")  # it's lost before the answer, which takes a second
+                await page.eval(
+                    "app.connection.restart()"
+                )  # it's lost before the answer, which takes a second
                 await page.wait("document.querySelector('#outbox .badge.unconfirmed') !== null")
                 await page.wait("app.connection.isOpen")
                 assert bytes(puppet.input) == b"once\n"
@@ -288,7 +295,9 @@ async def test_a_new_run_on_the_port_begins_afresh(browser: Chromium) -> None:
             await page.see("of the second run")
             await page.see("A new run has begun")
             assert await page.eval(LINES) == ["of the second run"]
-            assert await page.eval("[...app.run.children.values()].map((child) => child.name).join()") == "new"
+            assert (
+                await page.eval("[...app.run.children.values()].map((child) => child.name).join()") == "new"
+            )
             assert await page.eval("document.querySelectorAll('#children li').length") == 1
             page.problems.clear()
 
@@ -321,7 +330,9 @@ async def test_hostile_output_stays_inert_t38(browser: Chromium) -> None:
             await puppet.send(b" end of the long line\n")
             await puppet.send(b"last\n")
             await page.see("last")
-            texts = await page.eval("[...document.querySelectorAll('main .row:not(.mark) .text')].map((t) => t.textContent)")
+            texts = await page.eval(
+                "[...document.querySelectorAll('main .row:not(.mark) .text')].map((t) => t.textContent)"
+            )
             assert texts[:9] == [
                 "<img src=x onerror='hacked=1'><script>hacked=1</script>",
                 "title link",
@@ -344,7 +355,9 @@ async def test_hostile_output_stays_inert_t38(browser: Chromium) -> None:
             assert await page.eval("document.querySelectorAll('main :is(img, script, i, a)').length") == 0
             assert await page.eval("globalThis.hacked === undefined")
             assert await page.eval("document.title") == title
-            styled = "[...document.querySelectorAll('main .text span')].find((s) => s.textContent === 'styled')"
+            styled = (
+                "[...document.querySelectorAll('main .text span')].find((s) => s.textContent === 'styled')"
+            )
             assert await page.eval(f"getComputedStyle({styled}).color") == "rgb(1, 2, 3)"
             assert await page.eval(f"getComputedStyle({styled}).backgroundColor") == "rgb(255, 0, 0)"
             name = await page.eval("document.querySelector('#children .name').textContent")
@@ -356,7 +369,30 @@ async def test_hostile_output_stays_inert_t38(browser: Chromium) -> None:
 async def test_colours_are_what_the_terminal_shows(browser: Chromium) -> None:
     """Random text: the page's rows and the filter for terminals agree, but for what the page adds."""
     chance = Random(7)
-    parts = ["a", "é", "漢", "\t", "\r", "\x1b", "[", "]", "3", "1", ";", "m", "K", "\x07", "\\", "P", "(", "\x00", " ", "\x9b", "\u202e", "\x7f"]
+    parts = [
+        "a",
+        "é",
+        "漢",
+        "\t",
+        "\r",
+        "\x1b",
+        "[",
+        "]",
+        "3",
+        "1",
+        ";",
+        "m",
+        "K",
+        "\x07",
+        "\\",
+        "P",
+        "(",
+        "\x00",
+        " ",
+        "\x9b",
+        "\u202e",
+        "\x7f",
+    ]
     lines = ["".join(chance.choices(parts, k=chance.randrange(1, 30))) for _ in range(1500)]
 
     def terminal(line: str) -> str:
@@ -369,7 +405,11 @@ async def test_colours_are_what_the_terminal_shows(browser: Chromium) -> None:
                 "import('/ansi.js').then(({fill}) => " + json.dumps(lines) + ".map((line) =>"
                 " { const one = document.createElement('p'); fill(one, line, 1e9); return one.textContent; }))"
             )
-    differ = [(line, terminal(line), page) for line, page in zip(lines, shown, strict=True) if terminal(line) != page]
+    differ = [
+        (line, terminal(line), page)
+        for line, page in zip(lines, shown, strict=True)
+        if terminal(line) != page
+    ]
     assert not differ, differ[:5]
 
 
@@ -394,12 +434,14 @@ async def test_a_flood_is_bounded_and_one_can_read_back(browser: Chromium) -> No
 
             await page.key("g")  # to the oldest that is held, and then on into history
             await page.wait(f"app.list.toTop(), {SEEN}.some((text) => text.includes('said early'))")
-            held = await page.eval("app.merged.length")
+            held = await page.eval("app.merged.rows.length")
             assert held <= 201_000
             seen = await page.eval(f"{SEEN}[0]")
             assert not await page.eval("app.list.follow")
             await quiet.send(b"said late\n")
-            await page.wait("!document.querySelector('.pill').hidden && app.run.seen > " + str(blocks * size + 1))
+            await page.wait(
+                "!document.querySelector('.pill').hidden && app.run.seen > " + str(blocks * size + 1)
+            )
             assert seen in await page.eval(SEEN)
             await page.key("f")
             await page.see("said late")

@@ -1,11 +1,10 @@
 // A lane for each child that is shown.
 
-import { Selection } from "./filter.js";
 import { List } from "./list.js";
 import { element } from "./words.js";
 
 export class Lanes {
-  /** @param {object} app What it is part of: run, filter, lanesOf, changed. */
+  /** @param {object} app What it is part of: run, filter, sourceOf, changed. */
   constructor(app) {
     this.app = app;
     this.lanes = new Map();
@@ -21,13 +20,9 @@ export class Lanes {
 
   /** The lists that are to be drawn. */
   lists() {
-    const { run, filter } = this.app;
+    const { run, filter, sources } = this.app;
     for (const [id, lane] of this.lanes)
-      if (!filter.shows(id) || run.children.get(id) !== lane.child) {
-        lane.list.remove();
-        lane.element.remove();
-        this.lanes.delete(id);
-      }
+      if (!filter.shows(id) || sources.get(id) !== lane.list.source) this.#remove(id, lane);
     const found = [];
     for (const child of run.children.values()) {
       if (!filter.shows(child.id)) continue;
@@ -38,8 +33,19 @@ export class Lanes {
     return found;
   }
 
+  clear() {
+    for (const [id, lane] of this.lanes) this.#remove(id, lane);
+  }
+
+  #remove(id, lane) {
+    lane.list.remove();
+    lane.element.remove();
+    this.seen.unobserve(lane.element);
+    this.lanes.delete(id);
+  }
+
   refilter() {
-    for (const { list } of this.lanes.values()) list.selection.reset();
+    for (const { list } of this.lanes.values()) list.show(list.source);
   }
 
   redraw() {
@@ -61,17 +67,9 @@ export class Lanes {
 
   #add(child) {
     const { app } = this;
-    const source = app.laneOf(child.id);
-    const selection = new Selection(source.rows, (row) => app.filter.test(row, true));
-    const list = new List(selection, {
-      run: app.run,
-      named: false,
-      label: `Output of ${child.name}`,
-      changed: () => app.changed(),
-      older: () => source.history.older().then((came) => came && app.changed()),
-      toEnd: () => list.goOn(),
-      shows: () => {},
-    });
+    const source = app.sourceOf(child.id);
+    const list = new List(app, source, `Output of ${child.name}`);
+    source.shownBy(list);
     const title = element("bdi", {}, this.head(child));
     const button = element("button", { type: "button", class: "title", onclick: () => app.solo(child.id) }, title);
     const lane = { child, list, title, visible: true, element: element("section", { class: "lane" }) };

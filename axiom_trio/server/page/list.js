@@ -4,6 +4,7 @@
 // ends are exact, and nothing else needs to be known of rows that aren't drawn.
 
 import { fill, harmless } from "./ansi.js";
+import { Selection } from "./filter.js";
 import { clock, element, exact, size } from "./words.js";
 
 const ROW = 19; // px, the least height of a row; style.css has the same
@@ -13,14 +14,11 @@ const INTENT = 5000; // ms in which a scroll is one's own
 const TALLEST = 12_000_000; // px that every browser can scroll
 
 export class List {
-  /**
-   * @param {Selection} selection What it shows.
-   * @param {{run: object, named: boolean, label: string, changed: () => void, older: () => void,
-   *   toEnd: () => void, shows: (child: string) => void}} options
-   */
-  constructor(selection, options) {
-    this.selection = selection;
-    this.options = options;
+  /** @param {Source} source What it shows, as far as it passes the filter. */
+  constructor(app, source, label) {
+    this.app = app;
+    this.source = source;
+    this.selection = this.#selected();
     this.follow = true;
     this.count = 0; // rows that are in it: while one reads, not those that came since
     this.mean = ROW;
@@ -33,10 +31,10 @@ export class List {
     this.spacer = element("div", { class: "spacer" }, this.window);
     this.scroller = element(
       "div",
-      { class: "scroller", tabindex: "0", role: "log", "aria-live": "off", "aria-label": options.label },
+      { class: "scroller", tabindex: "0", role: "log", "aria-live": "off", "aria-label": label },
       this.spacer,
     );
-    this.pill = element("button", { class: "pill", type: "button", hidden: true, onclick: () => options.toEnd() });
+    this.pill = element("button", { class: "pill", type: "button", hidden: true, onclick: () => this.toEnd() });
     this.element = element("div", { class: "list" }, this.scroller, this.pill);
     this.scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.touched = -Infinity;
@@ -46,13 +44,30 @@ export class List {
     this.observer = new ResizeObserver(() => {
       this.height = this.scroller.clientHeight;
       this.window.style.height = `${this.height}px`;
-      options.changed();
+      app.changed();
     });
     this.observer.observe(this.scroller);
   }
 
   get newer() {
-    return this.selection.length - this.count;
+    return this.selection.length - this.count + this.source.missed;
+  }
+
+  #selected() {
+    const ofOne = this.source.child !== null;
+    return new Selection(this.source.rows, (row) => this.app.filter.test(row, ofOne));
+  }
+
+  /** Show this, from its end, as the filter is now. */
+  show(source) {
+    if (source !== this.source) {
+      this.source.shownBy(null);
+      this.source = source;
+      source.shownBy(this);
+      this.drawn.clear(); // with names, or without
+    }
+    this.selection = this.#selected();
+    this.toEnd();
   }
 
   get #span() {
@@ -63,20 +78,21 @@ export class List {
   stay() {
     if (!this.follow || this.#span === 0) return;
     this.follow = false;
-    this.options.changed();
+    this.app.changed();
   }
 
   /** Show the newest, and go on doing so. */
-  goOn() {
+  toEnd() {
+    this.source.attach();
     this.follow = true;
-    this.options.changed();
+    this.app.changed();
   }
 
   /** Everything is to be drawn anew. */
   redraw() {
     this.drawn.clear();
     this.mean = ROW;
-    this.options.changed();
+    this.app.changed();
   }
 
   move(pixels) {
@@ -98,14 +114,15 @@ export class List {
       // Else it's the browser's doing, as the size has changed.
       if (top < span - 2 && performance.now() - this.touched < INTENT) this.follow = false;
     } else if (top >= span - 1) {
-      if (this.newer > 0) this.count = this.selection.length;
+      if (this.selection.length > this.count) this.count = this.selection.length;
+      else if (this.newer) return; // what comes next isn't held: that's for who asks to follow
       else this.follow = true;
     }
-    this.options.changed();
+    this.app.changed();
   }
 
   /** Take in what came, and draw; first of three steps, so that layout is done once for all lists. */
-  update(deadline, more = 0) {
+  update(deadline) {
     const { selection } = this;
     const generation = selection.generation;
     this.settled = selection.pump(deadline);
@@ -122,9 +139,9 @@ export class List {
     }
     this.at = this.follow || this.#span === 0 ? 1 : Math.min(1, Math.max(0, this.set / this.#span));
     this.#draw();
-    this.#tell(more);
-    if (!this.follow && this.set < 2 * this.height) this.options.older();
-    else if (this.settled && this.count * this.mean < 2 * this.height) this.options.older();
+    this.#tell();
+    if (!this.follow && this.set < 2 * this.height) this.source.older();
+    else if (this.settled && this.count * this.mean < 2 * this.height) this.source.older();
   }
 
   #draw() {
@@ -163,8 +180,8 @@ export class List {
     const mean = Math.max(ROW, tall / Math.max(1, rows));
     if (this.follow && rows && Math.abs(mean / this.mean - 1) > 0.3) {
       this.mean = mean;
-      this.options.changed();
-    } else if (this.whole && Math.max(this.height, this.whole) !== this.tall) this.options.changed();
+      this.app.changed();
+    } else if (this.whole && Math.max(this.height, this.whole) !== this.tall) this.app.changed();
   }
 
   place() {
@@ -175,26 +192,26 @@ export class List {
     }
   }
 
-  #tell(more) {
-    const newer = this.newer + more;
+  #tell() {
+    const { newer } = this;
     const text = this.follow ? "" : newer ? `${exact(newer)} newer ↓ follow` : "↓ follow";
     this.pill.hidden = this.follow;
     if (this.pill.textContent !== text) this.pill.textContent = text;
   }
 
   #fate(row) {
-    return row.receipt ? this.options.run.receipts.get(row.receipt) : undefined;
+    return row.receipt ? this.app.run.receipts.get(row.receipt) : undefined;
   }
 
   #row(row) {
     const made = element("div", { class: `row ${row.kind}${row.mark ? ` mark ${row.mark}` : ""}` });
     if (!Number.isNaN(row.time))
       made.append(element("time", { title: new Date(row.time).toISOString() }, clock(row.time)));
-    if (this.options.named && row.child !== null) {
-      const child = this.options.run.child(row.child);
+    if (this.source.child === null && row.child !== null) {
+      const child = this.app.run.child(row.child);
       const who = element("bdi", { class: "who", title: child.name }, child.name);
       who.style.setProperty("--hue", child.hue);
-      who.addEventListener("click", () => this.options.shows(row.child));
+      who.addEventListener("click", () => this.app.solo(row.child));
       made.append(who);
     }
     if (row.mark) this.#mark(made, row);
@@ -217,7 +234,7 @@ export class List {
     more.addEventListener("click", () => {
       this.stay();
       this.most.set(row, Math.min(MORE, most * 6));
-      this.options.changed();
+      this.app.changed();
     });
     made.append(more);
   }
@@ -238,6 +255,7 @@ export class List {
   }
 
   remove() {
+    this.source.shownBy(null);
     this.observer.disconnect();
     this.element.remove();
   }

@@ -3,14 +3,14 @@
 import { harmless } from "./ansi.js";
 import { Connection } from "./connection.js";
 import { Filter, Selection } from "./filter.js";
-import { History } from "./history.js";
 import { listen } from "./keys.js";
 import { Lanes } from "./lanes.js";
 import { List } from "./list.js";
 import { markOf } from "./marks.js";
 import { Run } from "./model.js";
-import { Assembler, Rows, markRow } from "./rows.js";
+import { Assembler, markRow } from "./rows.js";
 import { Sidebar } from "./sidebar.js";
+import { Source } from "./source.js";
 import { Steer } from "./steer.js";
 import { Tools } from "./tools.js";
 import { count, exact, lines } from "./words.js";
@@ -23,26 +23,16 @@ class App {
   constructor() {
     this.run = new Run();
     this.filter = new Filter();
-    this.merged = new Rows();
-    this.attached = true; // whether what comes is added to the merged rows
-    this.missed = 0; // lines that came and were not
     this.assembler = new Assembler();
-    this.sources = new Map(); // child → its own rows and history
+    this.merged = new Source(this, null, 200_000, 8_000_000);
+    this.sources = new Map(); // child → its own rows
     this.scheduled = false;
     this.connection = new Connection(
       (message) => this.receive(message),
       (state, text) => this.told(state, text),
     );
-    this.history = new History(this.merged, this, null);
-    this.list = new List(new Selection(this.merged, (row) => this.filter.test(row)), {
-      run: this.run,
-      named: true,
-      label: "Output of all children",
-      changed: () => this.changed(),
-      older: () => this.older(),
-      toEnd: () => this.toEnd(),
-      shows: (child) => this.solo(child),
-    });
+    this.list = new List(this, this.merged, "Output of all children");
+    this.merged.shownBy(this.list);
     this.lanes = new Lanes(this);
     byId("main").append(this.list.element, this.lanes.element);
     this.sidebar = new Sidebar(byId("children"), this.run, this.filter, {
@@ -51,6 +41,7 @@ class App {
     });
     this.steer = new Steer(this);
     this.tools = new Tools(this);
+    this.tools.begin();
     listen(this);
     setInterval(() => this.tick(), 1000);
     this.connection.start();
@@ -70,14 +61,10 @@ class App {
     const had = this.run.id;
     const another = this.run.hello(data);
     if (another) {
-      this.merged.clear();
-      this.sources.clear();
       this.assembler = new Assembler();
-      this.attached = true;
-      this.missed = 0;
-      this.list.goOn();
-      this.history.reset(data.cursor + 1);
-      this.filter.set({ solo: null, hidden: new Set() });
+      this.merged.begin();
+      this.sources.clear();
+      this.refilter({ solo: null, hidden: new Set() });
       if (had) {
         const text = `A new run has begun (${data.shortId}); what the one before wrote is no longer shown.`;
         this.merged.push(markRow("all", null, text, Date.now(), data.cursor));
@@ -108,7 +95,7 @@ class App {
       if (type === "gap") this.assembler.forget();
       else if (type === "started" || type === "restarting" || type === "complete") this.assembler.close(data.taskId);
       const row = markOf(type, data, cursor);
-      if (row !== null) this.#add([row], cursor, type === "started");
+      if (row !== null) this.#add([row], type === "started");
       if (type === "complete" && !run.child(data.taskId).ok) this.say(`${run.child(data.taskId).name} has failed`);
       this.side = true;
     }
@@ -119,10 +106,10 @@ class App {
     const rows = [];
     const grown = this.assembler.block(data, cursor, rows);
     if (grown) {
-      if (this.attached) this.merged.grown(grown);
-      this.laneOf(data.taskId).rows.grown(grown);
+      this.merged.grown(grown);
+      this.sourceOf(data.taskId, cursor).grown(grown);
     }
-    this.#add(rows, cursor);
+    this.#add(rows);
     const child = this.run.child(data.taskId);
     const now = performance.now();
     if (data.kind === "progress" || now - (child.looked ?? 0) > 50) {
@@ -132,75 +119,39 @@ class App {
     }
   }
 
-  #add(rows, cursor, first = false) {
+  #add(rows, first = false) {
+    let source;
     for (const row of rows) {
-      if (this.attached) this.merged.push(row);
-      else this.missed += 1;
+      this.merged.push(row);
       if (row.child === null) continue;
-      const lane = this.laneOf(row.child);
-      if (first && !lane.rows.length) lane.history.done = true;
-      lane.rows.push(row);
+      source ??= this.sourceOf(row.child, row.cursor); // all rows of an event are of one child
+      if (first && !source.rows.length) source.history.done = true;
+      source.push(row);
     }
-    for (const id of new Set(rows.map((row) => row.child))) {
-      if (id === null) continue;
-      const lane = this.laneOf(id);
-      const held = lane.rows.trimFront();
-      if (held !== null) lane.history.dropped(held);
-    }
-    if (!this.merged.full) return;
-    if (!this.list.follow && !this.tools.lanes) this.attached = false;
-    else {
-      const held = this.merged.trimFront();
-      if (held !== null) this.history.dropped(held);
-    }
+    source?.trim();
+    this.merged.trim();
   }
 
-  /** A child's own rows: those of others don't push them out. */
-  laneOf(id) {
-    let lane = this.sources.get(id);
-    if (lane === undefined) {
-      const rows = new Rows(20_000, 1_000_000);
-      rows.ofOne = true;
-      lane = { rows, history: new History(rows, this, id) };
-      lane.history.reset(this.run.cursor + 1);
-      this.sources.set(id, lane);
-      const share = Math.max(1, this.sources.size);
-      for (const { rows: each } of this.sources.values()) {
-        each.most = Math.max(1000, Math.min(20_000, 200_000 / share));
-        each.mostChars = Math.max(50_000, Math.min(1_000_000, 8_000_000 / share));
+  /** A child's own rows. */
+  sourceOf(id, before = this.run.cursor + 1) {
+    let source = this.sources.get(id);
+    if (source === undefined) {
+      source = new Source(this, id, 20_000, 1_000_000);
+      source.history.reset(before);
+      this.sources.set(id, source);
+      const share = this.sources.size;
+      for (const { rows } of this.sources.values()) {
+        rows.most = Math.max(1000, Math.min(20_000, 200_000 / share));
+        rows.mostChars = Math.max(50_000, Math.min(1_000_000, 8_000_000 / share));
       }
     }
-    return lane;
-  }
-
-  async older() {
-    if (await this.history.older()) {
-      if (this.merged.full && !this.list.follow) {
-        this.attached = false;
-        this.merged.trimBack();
-      }
-      this.changed();
-    }
+    return source;
   }
 
   /** Follow what comes. */
   toEnd() {
-    if (this.tools.lanes) {
-      for (const { list } of this.lanes.lanes.values()) list.goOn();
-      return;
-    }
-    this.attach();
-    this.list.goOn();
-  }
-
-  /** Have the newest rows again, where one has read so long that they weren't held. */
-  attach() {
-    if (this.attached) return;
-    this.attached = true;
-    this.missed = 0;
-    this.assembler.again();
-    this.merged.clear();
-    this.history.reset(this.run.cursor + 1);
+    const lists = this.tools.lanes ? this.lanes.lists() : [this.list];
+    for (const list of lists) list.toEnd();
   }
 
   // --- what is seen
@@ -216,7 +167,7 @@ class App {
     const { lanes } = this.tools;
     const lists = lanes ? this.lanes.lists() : [this.list];
     const deadline = performance.now() + FRAME;
-    for (const list of lists) list.update(deadline, lanes ? 0 : this.missed);
+    for (const list of lists) list.update(deadline);
     for (const list of lists) list.measure();
     for (const list of lists) list.place();
     if (this.side) {
@@ -265,9 +216,10 @@ class App {
   /** Show something else. */
   refilter(changes) {
     this.filter.set(changes);
-    this.list.selection.reset();
+    const { solo } = this.filter;
+    if (!this.tools.lanes) this.lanes.clear();
+    this.list.show(solo === null || this.tools.lanes ? this.merged : this.sourceOf(solo));
     this.lanes.refilter();
-    if (this.attached) this.list.goOn();
     this.tick();
   }
 

@@ -153,16 +153,6 @@ export class Assembler {
     this.allKnown = true;
   }
 
-  /** Rows begin anew: what comes next of a line goes on with what history has of it. */
-  again() {
-    for (const [child, row] of this.open) {
-      row.open = false;
-      this.known.delete(child);
-    }
-    this.open.clear();
-    this.allKnown = false;
-  }
-
   /** A child begins, or has ended. */
   close(child) {
     const row = this.open.get(child);

@@ -33,10 +33,14 @@ export class Tools {
       this.kinds.append(button);
     }
     app.filter.set({ kinds: new Set(kinds) });
-    this.find(this.search.value);
     this.view.addEventListener("click", () => this.nextView());
     this.wrap.addEventListener("click", () => this.nextWrap());
     this.theme.addEventListener("click", () => this.nextTheme());
+  }
+
+  /** Show what was kept. */
+  begin() {
+    this.find(this.settings.text);
   }
 
   get lanes() {
@@ -56,6 +60,7 @@ export class Tools {
 
   nextView() {
     this.change({ view: this.lanes ? "merged" : "lanes" });
+    this.app.refilter({});
   }
 
   nextWrap() {
@@ -72,7 +77,6 @@ export class Tools {
     Object.assign(this.settings, settings);
     sessionStorage.setItem(KEPT, JSON.stringify(this.settings));
     const { wrap, theme } = this.settings;
-    if (this.lanes) app.attach();
     app.list.element.hidden = this.lanes;
     app.lanes.element.hidden = !this.lanes;
     this.view.setAttribute("aria-pressed", String(this.lanes));
