@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
+import json
 import struct
+from collections import deque
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, NamedTuple, final
+from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 import trio
 
@@ -70,6 +71,7 @@ class Raw:
     def __init__(self, sock: trio.socket.SocketType) -> None:
         self.socket = sock
         self._held = b""
+        self._events: deque[dict[str, Any]] = deque()
 
     async def send(self, data: bytes) -> None:
         view = memoryview(data)
@@ -119,6 +121,16 @@ class Raw:
             (size,) = struct.unpack("!Q", await self.read(8))
         return first & 0x0F, await self.read(size)
 
+    async def event(self, *kinds: str) -> dict[str, Any]:
+        """The next event of these kinds; others, and pings, are passed over."""
+        while True:
+            while self._events:
+                if (message := self._events.popleft())["type"] in kinds:
+                    return message
+            opcode, payload = await self.frame()
+            assert opcode in (TEXT, PING), payload
+            self._events += map(json.loads, payload.splitlines() if opcode == TEXT else ())
+
     async def close_code(self) -> int:
         """The code of the close frame that ends it, after whatever is sent before."""
         while True:
@@ -158,7 +170,3 @@ async def asked(port: int, request: bytes) -> Answer:
         answer = await client.answer(bodiless=request.startswith(b"HEAD"))
         assert await client.rest() == b""
         return answer
-
-
-def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))

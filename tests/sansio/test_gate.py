@@ -40,7 +40,14 @@ def test_our_names(host: str) -> None:
 @pytest.mark.parametrize(
     "host",
     [
-        *("evil.test:8080", "127.0.0.1", "127.0.0.1:80", "127.0.0.1:8081", "localhost", "localhost.evil.test:8080"),
+        *(
+            "evil.test:8080",
+            "127.0.0.1",
+            "127.0.0.1:80",
+            "127.0.0.1:8081",
+            "localhost",
+            "localhost.evil.test:8080",
+        ),
         *("127.1:8080", "0.0.0.0:8080", "[::]:8080", "[::ffff:127.0.0.1]:8080", "127.0.0.1.nip.test:8080"),
         *("127.0.0.1:08080", "2130706433:8080", "app.test:80", "x.app.test"),
     ],
@@ -111,18 +118,35 @@ def test_on_port_80_browsers_leave_it_out() -> None:
     assert not any("0.0.0.0" in name for name in host_names("0.0.0.0", 80))
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "a b", "http://a", "a:", "a:0", "a:65536", "a:x", "*", "a.", "::1"])
+@pytest.mark.parametrize(
+    "name", ["", "a/b", "a b", "http://a", "a:", "a:0", "a:65536", "a:x", "*", "a.", "::1"]
+)
 def test_no_name_to_allow(name: str) -> None:
     with pytest.raises(ValueError, match="is no HOST or HOST:PORT"):
         allowed_names(name, 1)
 
 
 NAMES = st.sampled_from(
-    [*("127.0.0.1", "localhost", "[::1]", "app.test", "evil.test", "localhost.evil.test", "127.0.0.2", "[::2]")]
+    [
+        *(
+            "127.0.0.1",
+            "localhost",
+            "[::1]",
+            "app.test",
+            "evil.test",
+            "localhost.evil.test",
+            "127.0.0.2",
+            "[::2]",
+        )
+    ]
 )
 PORTS = st.sampled_from(["", ":8080", ":80", ":443", ":08080", ":1"])
-HOSTS = st.builds(lambda name, port, up: (name + port).upper() if up else name + port, NAMES, PORTS, st.booleans())
-ORIGINS = st.none() | st.builds(lambda s, h: s + h, st.sampled_from(["http://", "https://", "", "ws://"]), HOSTS)
+HOSTS = st.builds(
+    lambda name, port, up: (name + port).upper() if up else name + port, NAMES, PORTS, st.booleans()
+)
+ORIGINS = st.none() | st.builds(
+    lambda s, h: s + h, st.sampled_from(["http://", "https://", "", "ws://"]), HOSTS
+)
 
 
 @given(HOSTS, ORIGINS)

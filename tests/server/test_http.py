@@ -26,16 +26,20 @@ POLICY = (
 @asynccontextmanager
 async def served(**options: Any) -> AsyncIterator[int]:
     """The port of a run with a child that is silent."""
-    async with axiom_trio.open_aggregator() as aggregator:
-        async with axiom_trio.serve(aggregator, tokens=(VIEW, CONTROL), **options) as server:
-            aggregator.start_soon(ScriptedExecutor([Pause(1000)]), name="a")
-            try:
-                yield server.port
-            finally:
-                aggregator.stop(grace=0.1)
+    async with (
+        axiom_trio.open_aggregator() as aggregator,
+        axiom_trio.serve(aggregator, tokens=(VIEW, CONTROL), **options) as server,
+    ):
+        aggregator.start_soon(ScriptedExecutor([Pause(1000)]), name="a")
+        try:
+            yield server.port
+        finally:
+            aggregator.stop(grace=0.1)
 
 
-def get(port: int, target: str = "/", *, method: str = "GET", host: str | None = None, extra: str = "") -> bytes:
+def get(
+    port: int, target: str = "/", *, method: str = "GET", host: str | None = None, extra: str = ""
+) -> bytes:
     host = f"localhost:{port}" if host is None else host
     return f"{method} {target} HTTP/1.1\r\nHost: {host}\r\n{extra}\r\n".encode("latin-1")
 
@@ -76,7 +80,9 @@ async def test_nothing_else_is_there(target: str) -> None:
 
 async def test_what_is_no_request_for_a_file() -> None:
     async with served() as port:
-        post = await asked(port, get(port, method="POST", extra="Content-Length: 100000\r\n") + b"x" * 100_000)
+        post = await asked(
+            port, get(port, method="POST", extra="Content-Length: 100000\r\n") + b"x" * 100_000
+        )
         assert (post.status, post.headers["allow"]) == (405, "get, head")
         assert (await asked(port, get(port, "/ws"))).status == 426
         assert (await asked(port, head(port, "/"))).status == 200  # it may be upgraded, and is not
@@ -232,9 +238,13 @@ async def test_what_the_block_raises_comes_out_as_it_is() -> None:
 
 
 async def test_urls() -> None:
-    async with axiom_trio.open_aggregator() as aggregator:
-        async with axiom_trio.serve(aggregator, host="localhost") as one, axiom_trio.serve(aggregator) as other:
-            assert one.url.startswith(f"http://localhost:{one.port}/#")
-            assert other.url.startswith(f"http://127.0.0.1:{other.port}/#")
-            assert len({url.partition("#")[2] for s in (one, other) for url in (s.url, s.control_url)}) == 4
-            assert repr(one).count(one.url.partition("#")[2]) == 0
+    async with (
+        axiom_trio.open_aggregator() as aggregator,
+        axiom_trio.serve(aggregator, host="localhost") as one,
+        axiom_trio.serve(aggregator) as other,
+    ):
+        assert one.url.startswith(f"http://localhost:{one.port}/#")
+        assert other.url.startswith(f"http://127.0.0.1:{other.port}/#")
+        tokens = {url.partition("#")[2] for s in (one, other) for url in (s.url, s.control_url)}
+        assert len(tokens) == 4
+        assert not any(token in repr(one) for token in tokens)
