@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import trio
 
 import axiom_trio
+from axiom_trio import PtyExecutor
 from axiom_trio.testing import Puppet
 from tests.browser import Chromium
 
@@ -35,7 +36,7 @@ def api(chance: random.Random) -> Iterator[str]:
 
 
 def pytest_(chance: random.Random) -> Iterator[str]:
-    for done in count(3, 3):
+    for done in count(3):
         share = min(99, done)
         yield f"tests/server/test_{chance.choice(['gate', 'http', 'page'])}.py {GREEN}{'.' * chance.randrange(8, 24)}{END} [ {share}%]"
 
@@ -48,13 +49,26 @@ def agent(chance: random.Random) -> Iterator[str]:
         yield f"{BLUE}●{END} {chance.choice(['I’ll make the smallest change that holds.', 'The test shows it: the cursor moves too early.', 'Now the error path.'])}"
 
 
+CLAUDE = r"""
+said=("Read(axiom_trio/server/session.py)" "Edit(axiom_trio/server/page/list.js)" "Bash(pytest tests/server)" "The cursor moves too early: I’ll look at the error path.")
+for ((n = 0; ; n++)); do
+  if read -r -t 2 line; then
+    printf '\e[35m●\e[0m Understood: %s\n' "$line"; sleep 1
+    printf '\e[35m●\e[0m Write(docs/cursor.md)\n'
+  else
+    printf '\e[34m●\e[0m %s\n' "${said[n % 4]}"
+  fi
+done
+"""
+
+
 def migrate(chance: random.Random) -> Iterator[str]:
     for done in count(1):
-        yield f"[PROGRESS] {min(done * 4, 96)}% migrating table events, {done * 12_500:,} rows"
+        yield f"[PROGRESS] {min(done, 96)}% migrating table events, {done * 12_500:,} rows"
 
 
 def build(chance: random.Random) -> Iterator[str]:
-    for done in count(40):
+    for done in count(140):
         yield f"[{min(done, 338)}/340] CC {chance.choice(FILES).replace('.py', '.o')}"
 
 
@@ -65,20 +79,20 @@ def worker(chance: random.Random) -> Iterator[str]:
 
 CHILDREN: dict[str, tuple[Callable[[random.Random], Iterator[str]], float]] = {
     "web": (vite, 0.5),
-    "api": (api, 0.05),
+    "api": (api, 0.22),
     "test": (pytest_, 0.3),
-    "claude": (agent, 0.3),
-    "codex": (agent, 0.45),
+    "codex": (agent, 0.6),
+    "gemini": (agent, 0.9),
     "migrate": (migrate, 0.4),
-    "build": (build, 0.12),
-    "worker": (worker, 0.2),
+    "build": (build, 0.2),
+    "worker": (worker, 0.45),
 }
 
 
 async def speak(puppet: Puppet, lines: Iterator[str], every: float, chance: random.Random) -> None:
     for line in lines:
         await puppet.send(line.encode() + b"\n")
-        await trio.sleep(every * (0.3 + chance.random()))
+        await trio.sleep(every * (0.6 + 2 * chance.random()))
 
 
 async def main(folder: Path, everything: bool) -> None:
@@ -87,7 +101,8 @@ async def main(folder: Path, everything: bool) -> None:
     async with trio.open_nursery() as nursery:
         async with axiom_trio.open_aggregator() as aggregator, axiom_trio.serve(aggregator) as server:
             puppets: dict[str, Puppet] = {}
-            for name in [*CHILDREN, "lint", "db"]:
+            await aggregator.start(PtyExecutor(["bash", "-c", CLAUDE]), name="claude")
+            for name in [*CHILDREN, "lint"]:
                 puppets[name] = Puppet(label=name, signals="obey", takes_input=True)
                 await aggregator.start(puppets[name], name=name)
             for name, (lines, every) in CHILDREN.items():
@@ -96,7 +111,6 @@ async def main(folder: Path, everything: bool) -> None:
                 f"{RED}E501{END} axiom_trio/server/http.py:80 line too long\n".encode(), "error"
             )
             puppets["lint"].end(1)
-            await puppets["db"].send(b"database system is ready to accept connections\n")
             with Chromium() as browser:
                 async with browser.page(server.control_url, width=1360, height=850) as page:
                     await page.resize(1360, 850, dark=True)
@@ -107,8 +121,8 @@ async def main(folder: Path, everything: bool) -> None:
                     )
                     await page.type("Stop planning, write the file.")
                     await page.key("Enter")
-                    await page.see("Stop planning")
-                    await trio.sleep(2.5)
+                    await page.wait("document.querySelector('#outbox .badge:is(.confirmed, .unconfirmed, .queued)') !== null")
+                    await page.see("Understood")
                     await page.picture(folder / "page.png")
                     if everything:
                         await more(page, folder)
