@@ -121,7 +121,9 @@ async def main(folder: Path, everything: bool) -> None:
                     )
                     await page.type("Stop planning, write the file.")
                     await page.key("Enter")
-                    await page.wait("document.querySelector('#outbox .badge:is(.confirmed, .unconfirmed, .queued)') !== null")
+                    await page.wait(
+                        "document.querySelector('#outbox .badge:is(.confirmed, .unconfirmed, .queued)') !== null"
+                    )
                     await page.see("Understood")
                     await page.picture(folder / "page.png")
                     if everything:

@@ -27,7 +27,9 @@ pytestmark = pytest.mark.skipif(PROGRAM is None, reason=MISSING)
 
 TOKENS = ("view-view-view-view", "control-control-control")
 NAMES = [f"agent{number}" for number in range(10)]
-TEXTS = "Array.from({length: app.merged.rows.length}, (_, at) => app.merged.rows.at(app.merged.rows.first + at))"
+TEXTS = (
+    "Array.from({length: app.merged.rows.length}, (_, at) => app.merged.rows.at(app.merged.rows.first + at))"
+)
 LINES = f"{TEXTS}.filter((row) => row.mark === '').map((row) => row.text)"
 MARKS = f"{TEXTS}.filter((row) => row.mark !== '').map((row) => row.text)"
 SEEN = "[...document.querySelectorAll('main .row')].map((row) => row.innerText)"
@@ -413,40 +415,148 @@ async def test_colours_are_what_the_terminal_shows(browser: Chromium) -> None:
     assert not differ, differ[:5]
 
 
+SEAMS = """
+async (cases) => {
+  const {Rows, Assembler} = await import('/rows.js');
+  const {Selection} = await import('/filter.js');
+  return cases.map(({events, split, steps}) => {
+    const rows = new Rows();
+    const live = new Assembler();
+    const selection = new Selection(rows, () => true);
+    let [low, high] = [split, split];
+    for (const step of steps) {
+      const found = [];
+      if (step === 0 && high < events.length) {
+        rows.grown(live.block(events[high], high, found));
+        for (const row of found) rows.push(row);
+        high += 1;
+      } else if (step > 0 && low > 0) {
+        const first = Math.max(0, low - step);
+        const assembler = new Assembler();
+        for (let at = first; at < low; at += 1) assembler.block(events[at], at, found);
+        rows.unshift(found, assembler, live);
+        low = first;
+      } else if (step < 0) selection.pump(Infinity);
+    }
+    selection.pump(Infinity);
+    const all = Array.from({length: rows.length}, (_, at) => rows.at(rows.first + at));
+    return {
+      lines: all.map((row) => [row.child, row.text]),
+      same: all.length === selection.length && all.every((row, at) => row === selection.at(at)),
+      chars: all.reduce((sum, row) => sum + row.text.length, 0) - rows.chars,
+    };
+  });
+}
+"""
+
+
+def blocks_of(chance: Random) -> tuple[list[dict[str, Any]], dict[str, list[str]]]:
+    """Events of two children, cut anywhere, and their lines."""
+    events: list[dict[str, Any]] = []
+    written = {"a": "", "b": ""}
+    for number in range(chance.randrange(1, 24)):
+        child = chance.choice("ab")
+        text = "".join(
+            chance.choices([f"{child}{number}", "\n", "."], weights=[3, 2, 1], k=chance.randrange(1, 5))
+        )
+        written[child] += text
+        events.append(
+            {"taskId": child, "text": text, "kind": "output", "timestamp": 0, "partial": text[-1] != "\n"}
+        )
+    return events, {child: text.splitlines() for child, text in written.items()}
+
+
+async def test_history_and_live_join_wherever_lines_are_cut(browser: Chromium) -> None:
+    chance = Random(11)
+    cases, wanted = [], []
+    for _ in range(1500):
+        events, lines = blocks_of(chance)
+        steps = [chance.choice([-1, 0, 0, 1, 2, 5]) for _ in range(30)]
+        steps += [0] * len(events) + [3] * len(events)
+        cases.append({"events": events, "split": chance.randrange(len(events) + 1), "steps": steps})
+        wanted.append(lines)
+    async with running() as aggregator, serving(aggregator) as server:
+        await start(aggregator, "puppet")
+        async with browser.page(server.url) as page:
+            results = await page.eval(f"({SEAMS})({json.dumps(cases)})")
+    for case, result, lines in zip(cases, results, wanted, strict=True):
+        for child in "ab":
+            assert [text for name, text in result["lines"] if name == child] == lines[child], case
+        assert result["same"], case
+        assert result["chars"] == 0, case
+
+
 async def test_a_flood_is_bounded_and_one_can_read_back(browser: Chromium) -> None:
-    blocks, size = 250, 1000
+    held, size = 20_000, 1000
+
+    def in_order(lines: list[str], last: int) -> bool:
+        numbers = [int(line.split()[1]) for line in lines if line.startswith("line")]
+        return numbers == [*range(last - len(numbers) + 1, last + 1)]
+
     async with running(history=16 * 1024 * 1024) as aggregator, serving(aggregator) as server:
         quiet, flood = await start(aggregator, "quiet", "flood")
         async with browser.page(server.url) as page:
+            await page.eval(f"app.merged.rows.most = {held}")
             await quiet.send(b"said early\n")
             await page.see("said early")
-            for block in range(blocks):
+            for block in range(30):
                 await flood.send(numbered(block * size, size))
-            await page.see(f"line {blocks * size - 1:06d}")
+            await page.see("line 029999")
             lines = await page.eval(LINES)
-            assert len(lines) <= 200_000
-            assert lines[-1] == f"line {blocks * size - 1:06d}"
-            assert await page.eval("app.run.seen") == blocks * size + 1
+            assert len(lines) <= held
+            assert await page.eval("app.run.seen") == 30_001
             if not await page.eval("app.run.skipped"):
-                first = int(lines[0].split()[1])
-                assert lines == [f"line {number:06d}" for number in range(first, blocks * size)]
+                assert in_order(lines, 29_999)
             assert await page.eval("document.querySelectorAll('main .row').length") < 200
 
             await page.key("g")  # to the oldest that is held, and then on into history
             await page.wait(f"app.list.toTop(), {SEEN}.some((text) => text.includes('said early'))")
-            held = await page.eval("app.merged.rows.length")
-            assert held <= 201_000
-            seen = await page.eval(f"{SEEN}[0]")
-            assert not await page.eval("app.list.follow")
+            await page.wait("!app.merged.history.busy")
+            seen = await page.eval(SEEN)
+            for block in range(30, 60):
+                await flood.send(numbered(block * size, size))
             await quiet.send(b"said late\n")
-            await page.wait(
-                "!document.querySelector('.pill').hidden && app.run.seen > " + str(blocks * size + 1)
-            )
-            assert seen in await page.eval(SEEN)
+            await page.wait("app.run.seen === 60_002")
+            assert await page.eval("app.merged.rows.length") <= held
+            assert await page.eval(SEEN) == seen, "what is being read has moved"
+            assert "newer" in await page.eval("document.querySelector('.pill').innerText")
             await page.key("f")
             await page.see("said late")
-            await page.key("l")  # a lane keeps what the flood has pushed out of the stream
+            await page.wait("app.merged.rows.length > 1000")
+            lines = await page.eval(LINES)
+            assert lines[-1] == "said late"
+            assert in_order(lines, 59_999)
+
+            await page.key("1")  # what the flood has pushed out of the stream is still there
             await page.see("said early")
+            assert await page.eval(SEEN) != seen
+            await page.key("0")
+            await page.key("l")
+            await page.see("said early")
+
+
+async def test_each_lane_has_what_its_child_wrote_once(browser: Chromium) -> None:
+    async with running() as aggregator, serving(aggregator) as server:
+        puppets = await start(aggregator, "a", "b", "c")
+        for puppet in puppets:
+            await puppet.send(numbered(0, 40) + b"open ")
+        async with browser.page(server.url) as page:
+            await page.see("open")
+            await page.key("l")
+            for puppet in puppets:
+                await puppet.send(b"and ended\n" + numbered(40, 40))
+            rows = (
+                "JSON.stringify([...app.sources.values()].map(({rows}) => Array.from({length: rows.length},"
+                " (_, at) => rows.at(rows.first + at)).filter((row) => !row.mark).map((row) => row.text)))"
+            )
+            wanted = [f"line {number:06d}" for number in range(80)]
+            wanted.insert(40, "open and ended")
+            await page.wait(
+                f"{rows} === JSON.stringify({json.dumps([wanted] * 3)})", "for all lines in each lane"
+            )
+            await page.wait(
+                "[...document.querySelectorAll('.lane')].every((l) => l.innerText.includes('line 000079'))"
+            )
 
 
 async def test_a_phone_is_wide_enough(browser: Chromium) -> None:

@@ -206,7 +206,7 @@ export class List {
   #row(row) {
     const made = element("div", { class: `row ${row.kind}${row.mark ? ` mark ${row.mark}` : ""}` });
     if (!Number.isNaN(row.time))
-      made.append(element("time", { title: new Date(row.time).toISOString() }, clock(row.time)));
+      made.append(element("time", {}, clock(row.time)));
     if (this.source.child === null && row.child !== null) {
       const child = this.app.run.child(row.child);
       const who = element("bdi", { class: "who", title: child.name }, child.name);

@@ -27,6 +27,7 @@ class App {
     this.merged = new Source(this, null, 200_000, 8_000_000);
     this.sources = new Map(); // child → its own rows
     this.scheduled = false;
+    this.cost = 0; // ms of the last frame
     this.connection = new Connection(
       (message) => this.receive(message),
       (state, text) => this.told(state, text),
@@ -148,6 +149,14 @@ class App {
     return source;
   }
 
+  /** The list that keys move: of the lane that has the focus, or else of the first. */
+  get active() {
+    if (!this.tools.lanes) return this.list;
+    const lanes = [...this.lanes.lanes.values()];
+    const focused = lanes.find(({ element }) => element.contains(document.activeElement)) ?? lanes[0];
+    return focused?.list ?? this.list;
+  }
+
   /** Follow what comes. */
   toEnd() {
     const lists = this.tools.lanes ? this.lanes.lists() : [this.list];
@@ -159,17 +168,22 @@ class App {
   changed() {
     if (this.scheduled) return;
     this.scheduled = true;
-    requestAnimationFrame(() => this.#frame());
+    const draw = () => requestAnimationFrame(() => this.#frame());
+    // Drawing takes at most about half of the time, the rest is for what comes and for who types.
+    if (this.cost > FRAME) setTimeout(draw, Math.min(100, this.cost));
+    else draw();
   }
 
   #frame() {
     this.scheduled = false;
     const { lanes } = this.tools;
     const lists = lanes ? this.lanes.lists() : [this.list];
-    const deadline = performance.now() + FRAME;
+    const began = performance.now();
+    const deadline = began + FRAME;
     for (const list of lists) list.update(deadline);
     for (const list of lists) list.measure();
     for (const list of lists) list.place();
+    this.cost = performance.now() - began;
     if (this.side) {
       this.side = false;
       this.#figures();

@@ -45,7 +45,8 @@ export class Rows {
     if (begun !== undefined && row.mark === "") {
       this.begun.delete(row.child);
       if (row.continues) {
-        this.chars += begin(row, begun) - begun.text.length;
+        begin(row, begun);
+        this.chars += row.text.length - begun.text.length;
         if (row.continues) this.continued.set(row.child, row);
         this.list[this.list.lastIndexOf(begun)] = row;
         this.edits += 1; // who has looked at these rows has to do it again
@@ -67,11 +68,14 @@ export class Rows {
    * @param {Assembler} live What makes those that come.
    */
   unshift(rows, assembler, live) {
-    for (const [child, row] of this.continued) {
+    for (const [child, row] of [...this.continued]) {
       if (!assembler.known.has(child)) continue;
       this.continued.delete(child);
       const begun = assembler.open.get(child);
-      if (begun === undefined) continue;
+      if (begun === undefined) {
+        row.continues = false;
+        continue;
+      }
       assembler.open.delete(child);
       rows.splice(rows.lastIndexOf(begun), 1);
       this.chars += begin(row, begun);

@@ -31,8 +31,19 @@ export function duration(ms) {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} m`;
 }
 
+let second = NaN;
+let shown = "";
+
+/** The time of day; often asked for the same second. */
 export function clock(ms) {
-  return new Date(ms).toLocaleTimeString("en-GB", { hour12: false });
+  const now = Math.floor(ms / 1000);
+  if (now !== second) {
+    const date = new Date(ms);
+    const parts = [date.getHours(), date.getMinutes(), date.getSeconds()];
+    shown = parts.map((part) => String(part).padStart(2, "0")).join(":");
+    second = now;
+  }
+  return shown;
 }
 
 /** An element; `children` are text or elements, never markup. */
