@@ -1,7 +1,7 @@
 // Events that are no output, as rows of the stream.
 
 import { harmless } from "./ansi.js";
-import { markRow } from "./rows.js";
+import { markRow } from "./row.js";
 import { duration, lines, size } from "./words.js";
 
 /** The row that shows an event; null if none does. */

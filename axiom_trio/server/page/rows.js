@@ -1,5 +1,7 @@
 // What is held of the output: rows, bounded, and how events become rows.
 
+import { Rest, Row } from "./row.js";
+
 const LONGEST = 1 << 20; // characters kept of a line
 const REDRAWN = 1 << 14; // of one that is redrawn: only its last state is shown
 
@@ -8,7 +10,6 @@ export class Rows {
   constructor(most = 200_000, mostChars = 8_000_000) {
     this.most = most;
     this.mostChars = mostChars;
-    this.ofOne = false; // whether all rows are of one child
     this.generation = 0;
     this.clear();
   }
@@ -19,7 +20,7 @@ export class Rows {
     this.first = 0;
     this.chars = 0;
     this.continued = new Map(); // child → its first row, if its beginning may come from history
-    this.begun = new Map(); // child → a row from history that may go on with what comes next
+    this.tails = new Map(); // child → its last row, if what comes next may go on with it; null: it has ended
     this.edits = 0;
     this.generation += 1;
   }
@@ -41,21 +42,38 @@ export class Rows {
   }
 
   push(row) {
-    const begun = this.begun.size ? this.begun.get(row.child) : undefined;
-    if (begun !== undefined && row.mark === "") {
-      this.begun.delete(row.child);
-      if (row.continues) {
-        begin(row, begun);
-        this.chars += row.text.length - begun.text.length;
-        if (row.continues) this.continued.set(row.child, row);
-        this.list[this.list.lastIndexOf(begun)] = row;
-        this.edits += 1; // who has looked at these rows has to do it again
-        return;
-      }
-    } else if (row.continues && !(this.ofOne ? this.length : this.continued.has(row.child)))
-      this.continued.set(row.child, row);
+    if (row.continues) return this.#pushRest(new Rest(row));
     this.list.push(row);
     this.chars += row.text.length;
+    return undefined;
+  }
+
+  /** What comes of a line whose beginning is in history: it may be here, come later, or never. */
+  #pushRest(row) {
+    const tail = this.tails.get(row.child);
+    this.tails.delete(row.child);
+    this.chars += row.text.length;
+    if (!tail) {
+      if (tail === undefined) this.continued.set(row.child, row);
+      else row.continues = false;
+      this.list.push(row);
+      return;
+    }
+    row.join(tail);
+    if (row.continues) this.continued.set(row.child, row);
+    const at = this.list.lastIndexOf(tail);
+    if (at >= this.head) this.list[at] = row;
+    else this.list.push(row); // its beginning has been dropped
+    this.edits += 1; // who has looked at these rows has to do it again
+  }
+
+  /** What comes next of this open row comes as a row of its own: it's to be joined. */
+  expect(row) {
+    for (let at = this.list.length - 1; at >= this.head; at -= 1)
+      if (this.list[at] === row || this.list[at].live === row) {
+        this.tails.set(row.child, this.list[at]);
+        return;
+      }
   }
 
   grown(by) {
@@ -68,6 +86,8 @@ export class Rows {
    * @param {Assembler} live What makes those that come.
    */
   unshift(rows, assembler, live) {
+    for (const child of assembler.known)
+      if (live.unsure(child) && !this.tails.has(child)) this.tails.set(child, assembler.open.get(child) ?? null);
     for (const [child, row] of [...this.continued]) {
       if (!assembler.known.has(child)) continue;
       this.continued.delete(child);
@@ -78,14 +98,13 @@ export class Rows {
       }
       assembler.open.delete(child);
       rows.splice(rows.lastIndexOf(begun), 1);
-      this.chars += begin(row, begun);
+      this.chars += begun.text.length;
+      row.join(begun);
       if (row.continues) this.continued.set(child, row);
     }
-    for (const [child, row] of assembler.open)
-      if (!live.allKnown && !live.known.has(child) && !this.begun.has(child)) this.begun.set(child, row);
     for (const row of rows) {
       this.chars += row.text.length;
-      if (row.continues && !this.continued.has(row.child)) this.continued.set(row.child, row);
+      if (row.continues) this.continued.set(row.child, row);
     }
     this.list = rows.concat(this.head ? this.list.slice(this.head) : this.list);
     this.head = 0;
@@ -118,42 +137,31 @@ export class Rows {
   }
 }
 
-/** A row gets its beginning, if it has not; returns by how much it grew. Rows may be in several deques. */
-function begin(row, begun) {
-  const before = row.text.length;
-  if (begun.cursor < row.cursor) {
-    row.text = begun.text + row.text;
-    row.cursor = begun.cursor;
-    row.time = begun.time;
-    row.continues = begun.continues;
-    row.version += 1;
-  } else row.continues = false;
-  return row.text.length - before;
-}
-
-function makeRow(kind, child, text, time, cursor) {
-  return { kind, child, text, time, cursor, open: false, continues: false, cut: 0, version: 0, mark: "" };
-}
-
-/** A row that is not a child's output. */
-export function markRow(mark, child, text, time, cursor, kind = "control") {
-  const row = makeRow(kind, child, text, time, cursor);
-  row.mark = mark;
-  return row;
-}
-
 /** Makes rows of blocks of output, in order: a line that is cut over blocks is one row. */
 export class Assembler {
   constructor() {
     this.open = new Map(); // child → its row that has not ended
     this.known = new Set(); // children of which we know whether a line was open
     this.allKnown = false;
+    this.cut = new Set(); // children whose open row was given up
+  }
+
+  /** Whether a child's next block may go on with a line of which we have nothing. */
+  unsure(child) {
+    return this.cut.has(child) || !(this.allKnown || this.known.has(child));
+  }
+
+  /** Give a child's open row up: the next block begins another, which continues it. */
+  giveUp(child) {
+    this.open.delete(child);
+    this.cut.add(child);
   }
 
   /** The children's next blocks begin lines of their own. */
   forget() {
     for (const row of this.open.values()) row.open = false;
     this.open.clear();
+    this.cut.clear();
     this.allKnown = true;
   }
 
@@ -166,6 +174,7 @@ export class Assembler {
       this.open.delete(child);
     }
     this.known.add(child);
+    this.cut.delete(child);
   }
 
   /** Add a block's rows to `out`; returns how many characters came to a row that was there before. */
@@ -185,13 +194,13 @@ export class Assembler {
       open.open = false;
       this.open.delete(child);
     }
-    let continues = false;
-    if (!this.allKnown && !this.known.has(child)) {
-      continues = true;
+    let continues = this.unsure(child);
+    if (continues) {
       this.known.add(child);
+      this.cut.delete(child);
     }
     for (let end; (end = text.indexOf("\n", at)) >= 0; at = end + 1) {
-      const row = makeRow(kind, child, text.slice(at, end), timestamp, cursor);
+      const row = new Row(kind, child, text.slice(at, end), timestamp, cursor);
       if (continues) {
         row.continues = true;
         continues = false;
@@ -199,7 +208,7 @@ export class Assembler {
       out.push(row);
     }
     if (at < text.length) {
-      const row = makeRow(kind, child, at ? text.slice(at) : text, timestamp, cursor);
+      const row = new Row(kind, child, at ? text.slice(at) : text, timestamp, cursor);
       row.continues = continues;
       if (data.partial) {
         row.open = true;

@@ -9,7 +9,6 @@ export class Source {
     this.app = app;
     this.child = child;
     this.rows = new Rows(most, mostChars);
-    this.rows.ofOne = child !== null;
     this.history = new History(this.rows, app, child);
     this.reader = null; // the list that shows it
     this.begin();
@@ -62,12 +61,13 @@ export class Source {
   /** Have the newest again, where one has read so long that they weren't added. */
   attach() {
     if (this.attached) return;
-    this.begin();
-    for (const [child, row] of this.app.assembler.open)
+    const { assembler, merged, sources } = this.app;
+    for (const [child, row] of [...assembler.open])
       if (this.child === null || this.child === child) {
-        this.rows.push(row);
-        this.rows.continued.set(child, row);
+        for (const other of [merged, sources.get(child)]) other.rows.expect(row);
+        assembler.giveUp(child);
       }
+    this.begin();
   }
 
   /** A list shows it from now on, or none. */
