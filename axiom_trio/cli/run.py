@@ -173,7 +173,6 @@ class _Run:
                             page=self._page,
                         )
                         nursery.start_soon(serving.run)
-                    await serving.finish()
                     nursery.cancel_scope.cancel(reason="all children have ended")
             except* SinkError:
                 pass  # the aggregator remembers

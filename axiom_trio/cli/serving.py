@@ -57,6 +57,7 @@ class Serving:
         self._control: ControlSocket | None = None
         self._began = time.time()
         self._host: Host | None = None
+        aggregator._services.farewells.append(self._finish)
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -91,8 +92,8 @@ class Serving:
         finally:
             listener.close()
 
-    async def finish(self) -> None:
-        """The run has ended: who looks on gets the rest."""
+    async def _finish(self) -> None:
+        """The run has ended: who looks on gets the rest, while the journal can be read."""
         async with trio.open_nursery() as nursery:
             for served in (self._control, self._listener):
                 if served is not None:

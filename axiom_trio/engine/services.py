@@ -96,6 +96,8 @@ class Services:
             )
             for sink in sinks
         ]
+        self.farewells: list[Callable[[], Awaitable[object]]] = []
+        """What is done when all is written, and the archive can still be read; takes a moment at most."""
         self.served = trio.Event()
         """Set when all is written."""
         self._on_sinks_gone = on_sinks_gone
@@ -127,6 +129,9 @@ class Services:
                         self.log.close()
                         for child in children:
                             child._port.abandon()
+                async with trio.open_nursery() as nursery:
+                    for farewell in self.farewells:
+                        nursery.start_soon(farewell)
                 if self._archive is not None:
                     self._archive.close()
                 self.served.set()
