@@ -98,39 +98,42 @@ async def speak(puppet: Puppet, lines: Iterator[str], every: float, chance: rand
 async def main(folder: Path, everything: bool) -> None:
     """Serve the children, and write the picture, or all of them."""
     chance = random.Random(5)
-    async with trio.open_nursery() as nursery:
-        async with axiom_trio.open_aggregator() as aggregator, axiom_trio.serve(aggregator) as server:
-            puppets: dict[str, Puppet] = {}
-            await aggregator.start(PtyExecutor(["bash", "-c", CLAUDE]), name="claude")
-            for name in [*CHILDREN, "lint"]:
-                puppets[name] = Puppet(label=name, signals="obey", takes_input=True)
-                await aggregator.start(puppets[name], name=name)
-            for name, (lines, every) in CHILDREN.items():
-                nursery.start_soon(speak, puppets[name], lines(chance), every, chance)
-            await puppets["lint"].send(
-                f"{RED}E501{END} axiom_trio/server/http.py:80 line too long\n".encode(), "error"
-            )
-            puppets["lint"].end(1)
-            with Chromium() as browser:
-                async with browser.page(server.control_url, width=1360, height=850) as page:
-                    await page.resize(1360, 850, dark=True)
-                    await trio.sleep(20)
-                    await page.click("#message")
-                    await page.eval(
-                        "app.steer.choose([...app.run.children.values()].find((child) => child.name === 'claude').id)"
-                    )
-                    await page.type("Stop planning, write the file.")
-                    await page.key("Enter")
-                    await page.wait(
-                        "document.querySelector('#outbox .badge:is(.confirmed, .unconfirmed, .queued)') !== null"
-                    )
-                    await page.see("Understood")
-                    await page.picture(folder / "page.png")
-                    if everything:
-                        await more(page, folder)
-            for child in aggregator.children:
-                child.stop()
-            nursery.cancel_scope.cancel()
+    async with (
+        trio.open_nursery() as nursery,
+        axiom_trio.open_aggregator() as aggregator,
+        axiom_trio.serve(aggregator) as server,
+    ):
+        puppets: dict[str, Puppet] = {}
+        await aggregator.start(PtyExecutor(["bash", "-c", CLAUDE]), name="claude")
+        for name in [*CHILDREN, "lint"]:
+            puppets[name] = Puppet(label=name, signals="obey", takes_input=True)
+            await aggregator.start(puppets[name], name=name)
+        for name, (lines, every) in CHILDREN.items():
+            nursery.start_soon(speak, puppets[name], lines(chance), every, chance)
+        await puppets["lint"].send(
+            f"{RED}E501{END} axiom_trio/server/http.py:80 line too long\n".encode(), "error"
+        )
+        puppets["lint"].end(1)
+        with Chromium() as browser:
+            async with browser.page(server.control_url, width=1360, height=850) as page:
+                await page.resize(1360, 850, dark=True)
+                await trio.sleep(20)
+                await page.click("#message")
+                await page.eval(
+                    "app.steer.choose([...app.run.children.values()].find((child) => child.name === 'claude').id)"
+                )
+                await page.type("Stop planning, write the file.")
+                await page.key("Enter")
+                await page.wait(
+                    "document.querySelector('#outbox .badge:is(.confirmed, .unconfirmed, .queued)') !== null"
+                )
+                await page.see("Understood")
+                await page.picture(folder / "page.png")
+                if everything:
+                    await more(page, folder)
+        for child in aggregator.children:
+            child.stop()
+        nursery.cancel_scope.cancel()
 
 
 async def more(page, folder: Path) -> None:

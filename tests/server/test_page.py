@@ -571,9 +571,12 @@ async def test_each_lane_has_what_its_child_wrote_once(browser: Chromium) -> Non
             )
             wanted = [f"line {number:06d}" for number in range(80)]
             wanted.insert(40, "open and ended")
-            await page.wait(
-                f"{rows} === JSON.stringify({json.dumps([wanted] * 3)})", "for all lines in each lane"
-            )
+            await page.click(".lane:nth-child(2) .scroller")
+            await page.key("g")
+            await page.wait("!document.querySelector('.lane:nth-child(2) .pill').hidden")
+            top = "[...app.lanes.lanes.values()].forEach(({list}) => list.toTop())"
+            await page.wait(f"{top}, {rows} === JSON.stringify({json.dumps([wanted] * 3)})", "for all lines")
+            await page.key("f")
             await page.wait(
                 "[...document.querySelectorAll('.lane')].every((l) => l.innerText.includes('line 000079'))"
             )

@@ -14,7 +14,7 @@ import { Sidebar } from "./sidebar.js";
 import { Source } from "./source.js";
 import { Steer } from "./steer.js";
 import { Tools } from "./tools.js";
-import { count, exact, lines } from "./words.js";
+import { count, exact, rate as inWords, lines } from "./words.js";
 
 const FRAME = 8; // ms of a frame for looking at new rows
 const NAME = 14; // columns for the longest name
@@ -210,7 +210,7 @@ class App {
       widest = Math.max(widest, child.name.length);
     }
     byId("main").style.setProperty("--who", `${Math.min(NAME, widest)}ch`);
-    const parts = [`${run.active} of ${run.children.size} active`, lines(totalLines), `${count(rate)}/s`];
+    const parts = [`${run.active} of ${run.children.size} active`, lines(totalLines), inWords(rate)];
     if (run.skipped) parts.push(`skipped ${exact(run.skipped)}`);
     if (run.behind > Math.max(2000, rate)) parts.push(`${count(run.behind)} behind`);
     byId("totals").textContent = run.id ? parts.join(" · ") : "";

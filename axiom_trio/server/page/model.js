@@ -4,6 +4,7 @@ import { harmless } from "./ansi.js";
 import { Progress } from "./progress.js";
 
 const POINTS = 60; // of a chart, one a second
+const RECENT = 5; // points that the rate is the mean of
 const RECEIPTS = 1000;
 const ACTIVE = new Set(["running", "starting", "stopping", "restarting", "queued"]);
 
@@ -57,9 +58,10 @@ export class Child {
 
   #count(now) {
     if (this.counted !== null && now > this.counted.time) {
-      this.rate = Math.max(0, ((this.lines - this.counted.lines) * 1000) / (now - this.counted.time));
-      this.rates.push(this.rate);
+      this.rates.push(Math.max(0, ((this.lines - this.counted.lines) * 1000) / (now - this.counted.time)));
       if (this.rates.length > POINTS) this.rates.shift();
+      const last = this.rates.slice(-RECENT);
+      this.rate = last.reduce((sum, rate) => sum + rate, 0) / last.length;
     }
     this.counted = { lines: this.lines, time: now };
   }

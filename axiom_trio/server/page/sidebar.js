@@ -1,6 +1,6 @@
 // The children: how each stands, a chart of its rate, its progress; what is shown and what not.
 
-import { count, duration, element, lines, size } from "./words.js";
+import { count, duration, element, lines, rate, size } from "./words.js";
 
 const WIDTH = 60;
 const HEIGHT = 18;
@@ -45,7 +45,7 @@ class Item {
     this.element.className = `${state}${filter.shows(child.id) ? "" : " away"}`;
     set(this.glyph, glyph);
     set(this.name, child.name);
-    set(this.rate, child.ended ? "" : `${count(child.rate)}/s`);
+    set(this.rate, child.ended ? "" : rate(child.rate));
     set(this.detail, this.#detail(child));
     const fraction = child.ended ? null : child.progress.fraction;
     this.bar.hidden = fraction === null;
@@ -79,7 +79,7 @@ class Item {
   #chart(rates) {
     const most = Math.max(1, ...rates);
     const from = WIDTH - rates.length;
-    const points = rates.map((rate, at) => `${from + at + 1},${(HEIGHT - (rate / most) * (HEIGHT - 1)).toFixed(1)}`);
+    const points = rates.map((one, at) => `${from + at + 1},${(HEIGHT - (one / most) * (HEIGHT - 1)).toFixed(1)}`);
     const text = points.length ? `${from + 1},${HEIGHT} ${points.join(" ")} ${WIDTH},${HEIGHT}` : "";
     if (this.line.getAttribute("points") !== text) this.line.setAttribute("points", text);
   }

@@ -1,5 +1,9 @@
 // Figures in words.
 
+export function rate(value) {
+  return `${value && value < 9.95 ? value.toFixed(1) : count(value)}/s`;
+}
+
 export function count(value) {
   if (value < 10_000) return String(Math.round(value));
   if (value < 1_000_000) return `${(value / 1000).toFixed(value < 100_000 ? 1 : 0)}k`;
