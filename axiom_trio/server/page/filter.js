@@ -134,6 +134,7 @@ export class Selection {
     }
     if (this.next > end) {
       this.next = end;
+      this.low = Math.min(this.low, end);
       while (this.places.length > this.head && this.places.at(-1) >= end) {
         this.places.pop();
         this.found.pop();
