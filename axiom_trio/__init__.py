@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from axiom_trio.engine.outlet import SinkFailure as SinkFailure
     from axiom_trio.engine.run import ChildResult as ChildResult
     from axiom_trio.engine.run import RunResult as RunResult
-    from axiom_trio.engine.run import run as run
     from axiom_trio.engine.statistics import AggregatorStatistics as AggregatorStatistics
     from axiom_trio.engine.subscription import Subscription as Subscription
     from axiom_trio.executors.callable import CallableExecutor as CallableExecutor
@@ -55,6 +54,7 @@ if TYPE_CHECKING:
     from axiom_trio.sansio.supervision import Supervision as Supervision
     from axiom_trio.sansio.text import TextFormat as TextFormat
     from axiom_trio.server.client import connect as connect
+    from axiom_trio.server.run import run as run
     from axiom_trio.server.serve import Server as Server
     from axiom_trio.server.serve import serve as serve
     from axiom_trio.sinks.console import ConsoleSink as ConsoleSink
@@ -73,7 +73,7 @@ _HOMES = {
     "engine.child": "Child",
     "engine.opening": "open_aggregator",
     "engine.outlet": "SinkFailure",
-    "engine.run": "ChildResult RunResult run",
+    "engine.run": "ChildResult RunResult",
     "engine.statistics": "AggregatorStatistics",
     "engine.subscription": "Subscription",
     "executors.callable": "CallableExecutor",
@@ -90,6 +90,7 @@ _HOMES = {
     "sansio.supervision": "Supervision",
     "sansio.text": "TextFormat",
     "server.client": "connect",
+    "server.run": "run",
     "server.serve": "Server serve",
     "sinks.console": "ConsoleSink",
     "sinks.file": "FileSink",

@@ -22,6 +22,7 @@ from benchmarks.roster import BY_NAME, missing
 from benchmarks.series import Case, Context, say
 from benchmarks.startup import startup
 from benchmarks.throughput import lines, pty, throughput
+from benchmarks.websocket import websocket
 
 MEASUREMENTS = {
     "startup": startup,
@@ -37,6 +38,7 @@ MEASUREMENTS = {
     "many": many,
     "stop": stop,
     "inprocess": inprocess,
+    "websocket": websocket,
 }
 
 

@@ -135,6 +135,10 @@ GOALS = [
     Goal("`axiom-trio --help`", 30, "ms", of("startup", "ms", "axiom-trio --help")),
     Goal("`axiom-trio run true`, against `import trio`", 1.0, "×", run_true),
     Goal("in-process sources", 500, "k events/s", of("inprocess", "events_s", OURS, 1e-3), True),
+    Goal("lines to one viewer", 1.5, "M/s", of("websocket-one", "lines_s", OURS, 1e-6), True),
+    Goal("lines to 100 viewers", 1.0, "M/s", of("websocket-hundred", "lines_s", OURS, 1e-6), True),
+    Goal("latency p99, child → viewer, with the tick", 20, "ms", of("websocket-tick", "p99", scale=1e-3)),
+    Goal("the same without", 5, "ms", of("websocket-no-tick", "p99", scale=1e-3)),
     Goal("lost, torn, glued, reordered, duplicated lines", 0, "", defects),
 ]
 

@@ -209,6 +209,10 @@ def markdown(result: dict, cases: Cases) -> str:
         many(cases),
         startup(cases),
         by_case(cases, "inprocess", "In-process sources", "events_s", "events/s"),
+        by_case(cases, "websocket-", "The port: lines to viewers", "lines_s", "lines/s"),
+        by_case(cases, "websocket-", "The same, latency p50", "p50", "µs"),
+        by_case(cases, "websocket-", "The same, latency p99", "p99", "µs"),
+        by_case(cases, "websocket-memory", "Memory per viewer", "kb", "KB"),
         failures(cases),
         versions(result["tools"]),
     ]

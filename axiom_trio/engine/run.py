@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, final
 
 import attrs
@@ -12,14 +13,17 @@ from axiom_trio.engine.opening import open_aggregator
 from axiom_trio.executors.process import ProcessExecutor
 from axiom_trio.executors.pty import PtyExecutor
 from axiom_trio.sansio.errors import SpecificationError
+from axiom_trio.sansio.log import HISTORY
 from axiom_trio.sansio.names import unique
 from axiom_trio.sansio.success import check_success, default_success, is_success
 from axiom_trio.sinks.console import ConsoleSink
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from axiom_trio.abc import Sink
+    from axiom_trio.engine.aggregator import StreamAggregator
     from axiom_trio.engine.child import Child
     from axiom_trio.sansio.events import Exit, Reason
     from axiom_trio.sansio.supervision import Supervision
@@ -74,6 +78,8 @@ async def run(
     supervision: Supervision | None = None,
     pty: bool = False,
     grace: float = 5.0,
+    history: int = HISTORY,
+    around: Callable[[StreamAggregator], AbstractAsyncContextManager[object]] = nullcontext,
 ) -> RunResult:
     """Run commands side by side to their ends, and say what became of each.
 
@@ -94,6 +100,8 @@ async def run(
         supervision: How children are looked after: restarts, time limits.
         pty: Run commands on PTYs instead of pipes.
         grace: Seconds between asking a child to end and killing it, when this is cancelled.
+        history: Bytes of the log kept for those who come late.
+        around: What is entered before the first child starts, and left when the last has been started.
 
     Raises:
         SinkError: A sink did not get everything.
@@ -110,13 +118,17 @@ async def run(
         check_success(success, names)
     except ValueError as error:
         raise SpecificationError(str(error)) from None
-    async with open_aggregator(
-        [ConsoleSink()] if sinks is None else sinks,
-        jobs=jobs,
-        halt=halt,
-        supervision=supervision,
-        grace=grace,
-    ) as aggregator:
+    async with (
+        open_aggregator(
+            [ConsoleSink()] if sinks is None else sinks,
+            jobs=jobs,
+            halt=halt,
+            supervision=supervision,
+            grace=grace,
+            history=history,
+        ) as aggregator,
+        around(aggregator),
+    ):
         children = [
             aggregator.start_soon(executor, name=name)
             for executor, name in zip(executors, names, strict=True)

@@ -235,7 +235,7 @@ class Client:
         after: int | Literal["now"] | None = None,
         *,
         tasks: Iterable[str] | None = None,
-        tick: float = 0.02,
+        tick: float = 0.016,
         stats: float = 0.0,
         exact: bool = False,
     ) -> EventStream:

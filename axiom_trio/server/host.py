@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, Final, final
 
-from axiom_trio.sansio.events import Output, Started, Stats
+from axiom_trio.sansio.events import Completed, Gap, Output, Stats
 from axiom_trio.sansio.wire import WireEncoder, metadata_fields, to_line
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from axiom_trio.engine.child import Child
     from axiom_trio.engine.wakeup import Wakeup
     from axiom_trio.sansio.cursor import Cursor
+
+_KEPT: Final = 2 * 1024 * 1024  # bytes of lines made for several viewers
 
 
 @final
@@ -42,6 +44,7 @@ class Host:
         self.about = about
         self.add = add
         self.again = again
+        self.lines = SharedLines(aggregator)
         self._end: int | None = None
         self._listeners: set[Wakeup] = set()
 
@@ -59,13 +62,17 @@ class Host:
         return log.closed and cursor.position >= log.next
 
     @contextmanager
-    def told_of_the_end(self, wakeup: Wakeup) -> Iterator[None]:
-        """Have `finish` wake somebody who waits for more."""
+    def read_by(self, wakeup: Wakeup) -> Iterator[None]:
+        """Around the reading of one viewer, whom `finish` wakes when it waits for more."""
         self._listeners.add(wakeup)
+        self.lines.viewers = len(self._listeners)
         try:
             yield
         finally:
             self._listeners.discard(wakeup)
+            self.lines.viewers = len(self._listeners)
+            if len(self._listeners) < 2:
+                self.lines.forget()
 
     def child(self, child: Child) -> dict[str, Any]:
         """A CHILD of the wire form."""
@@ -115,23 +122,74 @@ class Encoder:
     """Encodes what one viewer wants."""
 
     def __init__(self, host: Host, asked: dict[str, Any]) -> None:
-        self._wire = WireEncoder()
-        for child in host.aggregator.children:
-            self._wire.know(child.id, child.name, tty=child.tty)
+        self._shared = host.lines
         tasks = asked.get("tasks")
-        self._tasks = None if tasks is None else frozenset(tasks)
+        self._tasks = None if tasks is None else frozenset([*tasks, None])
         self._exact = bool(asked.get("exact"))
 
     def encode(self, event: Any) -> bytes:
         """A line of the wire form; nothing if it is not wanted."""
         if isinstance(event, Stats):
             return b""  # each viewer has its own
-        if self._tasks is not None and getattr(event, "child", None) not in (*self._tasks, None):
-            if type(event) is Started:
-                self._wire.know(event.child, event.name, tty=event.tty)
+        if self._tasks is not None and getattr(event, "child", None) not in self._tasks:
             return b""
         if not (self._exact and type(event) is Output):
+            return self._shared.line(event)
+        return self._shared.exact_line(event)
+
+
+@final
+class SharedLines:
+    """Events as lines of the wire form, each made once for all viewers that read it at about the same time.
+
+    Args:
+        aggregator: The run.
+    """
+
+    def __init__(self, aggregator: StreamAggregator) -> None:
+        self._aggregator = aggregator
+        self._wire = WireEncoder()
+        self._named: set[str] = set()
+        self._lines: dict[int, bytes] = {}
+        self._size = 0
+        self.viewers = 0
+        """Those that read; what only one does is not kept."""
+
+    def line(self, event: Any) -> bytes:
+        """A line of the wire form."""
+        if type(event) is Gap:  # each has its own
             return self._wire.encode(event)
-        message: dict[str, Any] = self._wire.to_object(event)
+        line = self._lines.get(event.cursor)
+        if line is None:
+            line = to_line(self._object(event))
+            if self.viewers > 1:
+                self._keep(event.cursor, line)
+        return line
+
+    def exact_line(self, event: Output) -> bytes:
+        """The same with the bytes as they were read."""
+        message: dict[str, Any] = self._object(event)
         message["data"]["raw"] = base64.b64encode(event.data).decode()
         return to_line(message)
+
+    def _object(self, event: Any) -> dict[str, Any]:
+        if type(event) is Output and event.child not in self._named:
+            child = self._aggregator.child(event.child)
+            self._wire.know(child.id, child.name, tty=child.tty)
+            self._named.add(child.id)
+        elif (
+            type(event) is Completed
+        ):  # the encoder forgets it, and others may still read what it has written
+            self._named.discard(event.child)
+        return self._wire.to_object(event)
+
+    def _keep(self, cursor: int, line: bytes) -> None:
+        self._lines[cursor] = line
+        self._size += len(line)
+        while self._size > _KEPT:
+            self._size -= len(self._lines.pop(next(iter(self._lines))))
+
+    def forget(self) -> None:
+        """Keep nothing."""
+        self._lines.clear()
+        self._size = 0

@@ -4,6 +4,7 @@
   cancels but who ends the connection; who sends hands it a message, and may be cancelled.
 * A peer that takes nothing is found by the stream, while it is being written to; one that has
   vanished in silence by our pings.
+* A message is some copies of itself in wsproto: here it's a header and what the session has made.
 * The close frame comes last, and arrives: see `ViewerStream.aclose`. Of what breaks the protocol
   trio-websocket says nothing to the peer: there the stream's farewell does.
 """
@@ -51,7 +52,6 @@ async def serve_websocket(
         b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %b\r\nSec-WebSocket-Protocol: %b\r\n\r\n"
         % (key.encode(), PROTOCOL.encode())
-        + rest
     )
     try:
         async with trio.open_nursery() as nursery:
@@ -60,6 +60,7 @@ async def serve_websocket(
                     nursery, stream, message_queue_size=1, max_message_size=LONGEST
                 )
                 connection = await request.accept(subprotocol=PROTOCOL)
+            stream.go_on(rest)  # in the middle of a handshake, trio-websocket would not look at it
             stream.farewell = partial(_farewell, connection)
             websocket = WebSocket(connection, stream)
             nursery.start_soon(websocket._write)
@@ -105,9 +106,9 @@ class WebSocket:
 
     async def _write(self) -> None:
         try:
-            with self._messages, suppress(ConnectionClosed):
+            with self._messages, suppress(trio.BrokenResourceError, trio.ClosedResourceError):
                 async for text in self._messages:
-                    await self._connection.send_message(text.decode())
+                    await self._stream.send_text(text)
         finally:
             self._written.set()
 

@@ -7,6 +7,7 @@ const [port, directory, dropAfter] = process.argv.slice(2);
 const token = readFileSync(0, "utf8").trim();
 const told = { drops: 0, wrong: [], gaps: 0 };
 let cursor = null;
+let ended = 0;
 
 function look() {
   const socket = new WebSocket(`ws://127.0.0.1:${port}/ws`, ["axiom.v1", `axiom.token.${token}`], {
@@ -33,6 +34,8 @@ function look() {
       told.gaps += event.type === "gap";
       if (event.cursor !== (cursor === null ? 0 : cursor + 1)) told.wrong.push([cursor, event.cursor]);
       cursor = event.cursor;
+      ended += event.type === "complete";
+      if (ended === 10) appendFileSync(`${directory}/go`, "");
       if (event.type === "stream") {
         text[event.data.name] = (text[event.data.name] ?? "") + event.data.text;
       }
@@ -41,7 +44,6 @@ function look() {
     if (number >= dropAfter && told.drops < 5) {
       told.drops += 1;
       dropped = true;
-      if (told.drops === 5) appendFileSync(`${directory}/go`, "");
       if (told.drops % 2) socket.terminate();
       else socket.close();
       socket.on("close", look);

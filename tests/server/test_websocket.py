@@ -12,7 +12,7 @@ import trio
 import axiom_trio
 from axiom_trio.server import stream, websocket
 from axiom_trio.testing import Pause, ScriptedExecutor, Send
-from tests.raw import BINARY, CLOSE, CONTROL, PATIENCE, PING, PONG, TEXT, VIEW, Raw, frame, viewer
+from tests.raw import BINARY, CLOSE, CONTROL, PATIENCE, PING, PONG, TEXT, VIEW, Raw, frame, head, raw, viewer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -167,6 +167,12 @@ async def test_who_vanishes_is_found_by_a_ping(monkeypatch: pytest.MonkeyPatch) 
         assert (await client.frame())[0] == PING  # and now we are silent
         assert await client.close_code() == 4408
         assert await client.rest() == b""
+
+
+async def test_who_does_not_wait_for_the_answer() -> None:
+    async with served() as (_, server), raw(server.port, head(server.port) + ping() + ping("y")) as client:
+        assert (await client.answer()).status == 101
+        assert [(await client.event("reply"))["data"]["id"] for _ in range(2)] == ["x", "y"]
 
 
 # --- who takes nothing, or little
