@@ -11,7 +11,7 @@ import pytest
 import trio
 
 import axiom_trio
-from axiom_trio import PtyExecutor
+from axiom_trio import JournalSink, PtyExecutor
 from axiom_trio.sansio.escapes import EscapeFilter
 from axiom_trio.testing import Puppet
 from tests.browser import MISSING, PROGRAM, Chromium
@@ -19,6 +19,7 @@ from tests.commands import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
     from axiom_trio import StreamAggregator
     from axiom_trio.server.serve import Server
@@ -285,6 +286,24 @@ async def test_what_was_missed_is_shown_as_skipped(browser: Chromium) -> None:
             assert len(lines) + missing == 10 + 40_000 + 1
             assert await page.eval("document.getElementById('totals').innerText.includes('skipped')")
             page.problems.clear()
+
+
+async def test_a_journal_is_history_too(browser: Chromium, tmp_path: Path) -> None:
+    async with (
+        running(sinks=[JournalSink(tmp_path / "journal")], history=64 * 1024) as aggregator,
+        serving(aggregator) as server,
+    ):
+        (puppet,) = await start(aggregator, "puppet")
+        for block in range(20):
+            await puppet.send(numbered(2000 * block, 2000))
+        async with browser.page(server.url) as page:
+            await page.see("line 039999")
+            await page.wait(f"app.list.toTop(), {SEEN}.some((text) => text.includes('line 000000'))")
+            assert await page.eval(LINES) == [f"line {number:06d}" for number in range(40_000)]
+            assert (
+                await page.eval(f"{MARKS}.some((text) => text.includes('held') || text.includes('skipped'))")
+                is False
+            )
 
 
 async def test_a_new_run_on_the_port_begins_afresh(browser: Chromium) -> None:
@@ -585,15 +604,18 @@ async def test_each_lane_has_what_its_child_wrote_once(browser: Chromium) -> Non
             )
             wanted = [f"line {number:06d}" for number in range(80)]
             wanted.insert(40, "open and ended")
+            newest = (
+                "[...document.querySelectorAll('.lane')].every((l) => l.innerText.includes('line 000079'))"
+            )
+            await page.wait(newest)
+            await page.eval(DRAWN)
             await page.click(".lane:nth-child(2) .scroller")
             await page.key("g")
             await page.wait("!document.querySelector('.lane:nth-child(2) .pill').hidden")
             top = "[...app.lanes.lanes.values()].forEach(({list}) => list.toTop())"
             await page.wait(f"{top}, {rows} === JSON.stringify({json.dumps([wanted] * 3)})", "for all lines")
             await page.key("f")
-            await page.wait(
-                "[...document.querySelectorAll('.lane')].every((l) => l.innerText.includes('line 000079'))"
-            )
+            await page.wait(newest)
 
 
 async def test_a_phone_is_wide_enough(browser: Chromium) -> None:

@@ -1,7 +1,8 @@
 // The WebSocket: connects, comes back with the last cursor, asks and gets answers.
 
-const FIRST = 250; // ms before it tries again; doubles
+const FIRST = 250; // ms before it tries again; doubles, to MOST
 const MOST = 10_000;
+const REFUSED = 30_000;
 const SILENT = 45_000; // the server pings each 20 s, which the browser answers unseen; `stats` come each second
 
 /** An answer that says no, in a sentence. */
@@ -55,7 +56,6 @@ export class Connection {
       return;
     }
     this.#socket = socket;
-    this.#ended = false;
     // What comes is worked off as it comes: while we are slow, the browser takes no more, and the run
     // skips what it no longer holds, and says how much that was.
     socket.onmessage = ({ data }) => this.#take(socket, data);
@@ -98,7 +98,11 @@ export class Connection {
     while (at < text.length) {
       let end = text.indexOf("\n", at);
       if (end < 0) end = text.length;
-      if (end > at) this.#message(JSON.parse(text.slice(at, end)));
+      try {
+        if (end > at) this.#message(JSON.parse(text.slice(at, end)));
+      } catch (error) {
+        reportError(error); // a defect of ours: the other messages are none the worse for it
+      }
       if (socket !== this.#socket) return;
       at = end + 1;
     }
@@ -115,6 +119,7 @@ export class Connection {
     }
     if (type === "hello") {
       this.#delay = FIRST;
+      this.#ended = false;
       this.isOpen = true;
       this.told("open", "Connected");
     }
@@ -134,24 +139,29 @@ export class Connection {
     this.#socket = null;
     const was = this.isOpen;
     this.#drop();
-    const wait = this.#delay * (0.75 + Math.random() / 2);
+    let wait = this.#delay * (0.75 + Math.random() / 2);
     this.#delay = Math.min(MOST, this.#delay * 2);
-    let why = this.#ended ? "The run has ended" : was ? "The connection was lost" : "The run can't be reached";
-    if (!was && !this.#ended) why = await this.#reason(why);
-    if (this.#socket !== null || this.#timer) return;
-    if (code === 4408) why = "This page was too slow for the connection";
+    let state = this.#ended ? "ended" : "waiting";
+    let why = was ? "The connection was lost" : "The run can't be reached";
+    if (this.#ended) why = "The run has ended; if another one serves this port, it will be shown";
+    else if (code === 4408) why = "This page was too slow for the connection";
     else if (reason) why += ` (${reason})`;
-    this.told(this.#ended ? "ended" : "waiting", `${why}. Trying again …`);
+    if (!was && (await this.#refused())) {
+      state = "refused";
+      why = "The token is refused, or too many look on: open the address that the run has printed now";
+      wait = REFUSED;
+    }
+    if (this.#socket !== null || this.#timer) return;
+    this.told(state, `${why}. Trying again …`);
     this.#timer = setTimeout(() => this.start(), wait);
   }
 
   /** A socket that was refused doesn't say why; whether the page is still served does. */
-  async #reason(otherwise) {
+  async #refused() {
     try {
-      const { ok } = await fetch("/", { cache: "no-store", method: "HEAD" });
-      return ok ? "The token is refused: open the address that the run has printed now" : otherwise;
+      return (await fetch("/", { cache: "no-store", method: "HEAD" })).ok;
     } catch {
-      return otherwise;
+      return false;
     }
   }
 

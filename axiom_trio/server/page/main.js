@@ -45,6 +45,7 @@ class App {
     this.tools = new Tools(this);
     this.tools.begin();
     listen(this);
+    document.addEventListener("selectionchange", () => this.#selected());
     setInterval(() => this.tick(), 1000);
     this.connection.start();
   }
@@ -190,6 +191,14 @@ class App {
       this.#figures();
     }
     if (lists.some((list) => !list.settled)) this.changed();
+  }
+
+  /** Text that is being marked stays where it is. */
+  #selected() {
+    const { isCollapsed, anchorNode } = getSelection();
+    if (isCollapsed) return;
+    const lists = [this.list, ...[...this.lanes.lanes.values()].map(({ list }) => list)];
+    lists.find((list) => list.content.contains(anchorNode))?.stay();
   }
 
   tick() {
