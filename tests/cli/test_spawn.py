@@ -312,8 +312,7 @@ def test_what_keeps_a_detached_run_from_beginning_is_said_here(
 
 def test_master_mode() -> None:
     with Terminal(argv=argv("spawn", "--count", "2", "--progress", "always", "say: ready\nwait")) as terminal:
-        terminal.read_until(b"parallel: say: ready wait")
-        terminal.read_until("2 children · claude".encode())
+        terminal.read_until("2 children · parallel · claude · say: ready wait".encode())
         terminal.read_until(b"[claude-1 ")
         terminal.read_until(b"2 running")
         terminal.type(b"\x03")
