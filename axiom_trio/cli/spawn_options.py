@@ -39,8 +39,9 @@ who does what
                              it; -: on stdin
   -f, --file FILE            PROMPT is in FILE; -: on stdin
       --keep-going           a sequence goes on after a failure
-      --worktree             each child in a git worktree of its own: one that
-                             has changes in the end is kept, and named
+      --worktree             each child in a git worktree of its own, a
+                             sequence in one: what has changes in the end is
+                             kept, and named
       --interactive          agents on terminals, as if you had started them;
                              by default only if the prompt speaks of
                              installing, logging in, permissions or servers
