@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from axiom_trio.sansio.names import SHORT_ID, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from axiom_trio.cli.options import RunOptions
 
 
-def banner(options: RunOptions, environ: Mapping[str, str], headline: str | None = None) -> str:
+def banner(options: RunOptions, environ: Mapping[str, str], headline: Sequence[str] = ()) -> str:
     """How many children, of which parent and by which pattern, and what else is special about the run.
 
     The parent is that of the children's metadata, else the child of another run in which this one is. A
@@ -24,7 +24,7 @@ def banner(options: RunOptions, environ: Mapping[str, str], headline: str | None
     if not parents and (outer := environ.get("AXIOM_TASK_ID")):
         parents = [outer]
     count = len(options.tasks)
-    parts = [headline or f"{count} child" + "ren" * (count != 1)]
+    parts = [*headline] or [f"{count} child" + "ren" * (count != 1)]
     if len(parents) == 1:
         parts[0] += f" of {printable(parents[0][:SHORT_ID])}"
     elif parents:

@@ -52,7 +52,7 @@ class Reporter:
     text waits for its turn, the end waits with it.
     """
 
-    def __init__(self, options: RunOptions, sinks: Sequence[Sink], headline: str | None = None) -> None:
+    def __init__(self, options: RunOptions, sinks: Sequence[Sink], headline: Sequence[str] = ()) -> None:
         self._options = options
         self._headline = headline
         self._terminal = os.isatty(2)

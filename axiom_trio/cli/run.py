@@ -64,7 +64,7 @@ def run(options: RunOptions, *, stdout_closed: bool, make: type[Run] | None = No
 class Run:
     """One run of the command; `spawn` has one of its own."""
 
-    headline: str | None = None
+    headline: tuple[str, ...] = ()
     """What its banner says instead of the number of children."""
 
     def __init__(self, options: RunOptions, *, stdout_closed: bool) -> None:

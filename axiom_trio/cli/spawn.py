@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, final
 
 import trio
@@ -77,10 +78,10 @@ class SpawnRun(Run):
         prompt = printable(" ".join(self._masked(plan.prompt).split()))
         prompt = prompt if len(prompt) <= _HEADLINE else prompt[: _HEADLINE - 1] + "…"
         count = len(plan.subtasks)
-        many = f"{count} child{'ren' * (count != 1)}" if plan.pattern in ("parallel", "sequential") else None
-        most = f"at most {plan.count} each, {plan.max_depth} deep" if plan.pattern == "recursive" else None
-        parts = [f"{plan.pattern}: {prompt}", many, most, self._agent.name]
-        self.headline = " · ".join(part for part in parts if part)
+        many = f"{count} child{'ren' * (count != 1)}" if count else f"at most {plan.count} children"
+        if plan.pattern == "recursive":
+            many += f", each of at most {plan.count}, {plan.max_depth} deep"
+        self.headline = (many, plan.pattern, self._agent.name, prompt)
 
     async def _work(self, aggregator: StreamAggregator, start: Callable[[TaskSpec], Child]) -> None:
         options = self._options
@@ -113,8 +114,7 @@ class SpawnRun(Run):
                 if options.execute:
                     await spawner.run()
                 else:
-                    self._plan = await spawner.make_plan()
-                    self._failed = bool(_show(options, self._plan))
+                    self._failed = bool(_show(options, await spawner.make_plan()))
             except (PlanError, WorktreeError, SpecificationError) as error:
                 self._failed = True
                 if self._signal is None:
@@ -145,8 +145,9 @@ class SpawnRun(Run):
             for child in aggregator.children
         ]
         told = {"runId": aggregator.run_id, "pid": os.getpid(), "journal": self._options.journal}
-        if children:
-            os.write(descriptor, json.dumps({**told, "children": children}).encode())
+        with suppress(OSError):  # who wanted to know has gone
+            if children:
+                os.write(descriptor, json.dumps({**told, "children": children}).encode())
         os.close(descriptor)
 
 

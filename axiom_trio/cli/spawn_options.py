@@ -35,15 +35,16 @@ who does what
                              options if you like: 'claude --model opus'; or any
                              command with {prompt}: 'my-agent --task={prompt}'
       --subtask TEXT         what one child is to do; may be given again
-      --plan FILE            the plan in JSON, as --no-execute --json prints it;
-                             -: on stdin
+      --plan FILE            the plan in JSON, as --no-execute --json prints
+                             it; -: on stdin
   -f, --file FILE            PROMPT is in FILE; -: on stdin
       --keep-going           a sequence goes on after a failure
-      --worktree             each child in a git worktree of its own: one that
-                             has changes in the end is kept, and named
-      --interactive          agents on terminals, as if you had started them; by
-                             default only if the prompt speaks of installing,
-                             logging in, permissions or servers
+      --worktree             each child in a git worktree of its own, a
+                             sequence in one: what has changes in the end is
+                             kept, and named
+      --interactive          agents on terminals, as if you had started them;
+                             by default only if the prompt speaks of
+                             installing, logging in, permissions or servers
       --no-interactive       never: each agent works by itself, and ends
 
 what then
@@ -51,18 +52,18 @@ what then
       --detach               go on without this terminal, with a journal, and
                              say the children's ids; axiom-trio ps, logs, wait,
                              send and stop reach it
-      --json                 what --no-execute or --detach say in JSON; else the
-                             events of the run, as --output jsonl
+      --json                 what --no-execute or --detach say in JSON; else
+                             the events of the run, as --output jsonl
 
 and of axiom-trio run, whose help explains them
   -j, --jobs; --halt, --kill-others, --kill-others-on-fail; --retries,
   --restart-after, --restart-window, --timeout, --idle-warn, --idle-timeout,
   --grace, --allow-daemons; --on, --rules, --rule-set; -p, --prefix,
   -T, --timestamps, --color, --output, --escapes, --include, --exclude,
-  --highlight, --progress, --timings, -q, --quiet, --summary, --joblog, --files,
-  --mask-env, --mask-file, --journal, --pace, --fsync, --journal-size,
-  --stats-interval, --buffer-size, --flush-interval; --listen, --allow-host,
-  --listen-anywhere
+  --highlight, --progress, --timings, -q, --quiet, --summary, --joblog,
+  --files, --mask-env, --mask-file, --journal, --pace, --fsync,
+  --journal-size, --stats-interval, --buffer-size, --flush-interval; --listen,
+  --allow-host, --listen-anywhere
 
   -h, --help                 this text
 

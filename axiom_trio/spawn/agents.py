@@ -51,7 +51,8 @@ async def spawn_agents(
         interactive: Whether agents run on terminals; None: those whose prompt speaks of installing,
             logging in, permissions or servers; but not a planner, nor those who may ask for children.
         keep_going: Whether a sequence goes on after a failure.
-        worktree: Whether each child works in a git worktree of its own, of the repository we are in.
+        worktree: Whether each child works in a git worktree of its own, a sequence in one, of the
+            repository we are in.
         notice: Called with what a person may want to know: who asks for children, which worktree is kept.
 
     Returns:

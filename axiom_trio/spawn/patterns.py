@@ -86,7 +86,7 @@ class Spawner:
         planner: Called with a prompt and the most subtasks there may be, for `decompose`; None: a child
             is asked.
         keep_going: Whether a sequence goes on after a failure.
-        worktrees: Where each child gets a directory of its own; None: none does.
+        worktrees: Where each child gets a directory of its own, a sequence one in all; None: none does.
         notice: Called with what a person may want to know.
         may_start: Whether more children are wanted, asked before each; by default always.
     """
@@ -191,6 +191,15 @@ class Spawner:
     # --- sequential
 
     async def _in_turn(self) -> None:
+        tree = None if self._worktrees is None else await self._worktrees.add(self._label)
+        try:
+            await self._steps(tree)
+        finally:
+            if tree is not None:
+                await self._leave(tree, self._label)
+
+    async def _steps(self, tree: Worktree | None) -> None:
+        """One after the other, all in one worktree: each goes on with what the one before has left."""
         steps = self.plan.subtasks
         before: str | None = None
         for index, task in enumerate(steps):
@@ -198,8 +207,8 @@ class Spawner:
                 return
             prompt = step_prompt(self.plan, index, before)
             metadata = self._metadata(task, index, 0, None)
-            member = await self._begin(prompt, self._name(task, index), metadata)
-            completed = await self._finish(member)
+            member = await self._begin(prompt, self._name(task, index), metadata, tree)
+            completed = await member.child.wait()
             if completed.reason in _ENDED or (not completed.ok and not self._keep_going):
                 if left := len(steps) - index - 1:
                     self._notice(
@@ -299,9 +308,12 @@ class Spawner:
         alone = len(self.plan.subtasks) == 1
         return task.name or (self._label if alone else f"{self._label}-{index + 1}")
 
-    async def _begin(self, prompt: str, name: str, metadata: TaskMetadata) -> _Member:
+    async def _begin(
+        self, prompt: str, name: str, metadata: TaskMetadata, tree: Worktree | None = None
+    ) -> _Member:
         [name] = unique([name], [child.name for child in self._aggregator.children])
-        tree = None if self._worktrees is None else await self._worktrees.add(name)
+        if tree is None and self._worktrees is not None:
+            tree = await self._worktrees.add(name)
         cwd = None if tree is None else tree.directory
         child = self._start(Work(prompt=prompt, name=name, metadata=metadata, cwd=cwd))
         self.children.append(child)
@@ -309,11 +321,15 @@ class Spawner:
 
     async def _finish(self, member: _Member) -> Completed:
         completed = await member.child.wait()
-        if member.tree is not None and self._worktrees is not None:
-            kept = await self._worktrees.finish(member.tree)
-            if kept is not None:
-                self._notice(f"{member.child.name}: {kept}")
+        if member.tree is not None:
+            await self._leave(member.tree, member.child.name)
         return completed
+
+    async def _leave(self, tree: Worktree, name: str) -> None:
+        assert self._worktrees is not None
+        kept = await self._worktrees.finish(tree)
+        if kept is not None:
+            self._notice(f"{name}: {kept}")
 
 
 def answer_of(child: Child) -> str:

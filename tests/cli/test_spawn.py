@@ -210,6 +210,13 @@ def test_worktrees_are_left_clean(tmp_path: Path) -> None:
     assert os.listdir(f"{repository}.worktrees") == [Path(kept[0]).name]
 
 
+def test_its_page_and_its_verbs_are_those_of_a_run() -> None:
+    done = spawn("--listen", "0", "-a", TEXT, "--count", "1", "say: Hello")
+    assert done.status == 0, done
+    assert "to look on: http://127.0.0.1:" in done.stderr
+    assert lines(done) == ["python: Hello"]
+
+
 # --- steering
 
 
@@ -305,8 +312,7 @@ def test_what_keeps_a_detached_run_from_beginning_is_said_here(
 
 def test_master_mode() -> None:
     with Terminal(argv=argv("spawn", "--count", "2", "--progress", "always", "say: ready\nwait")) as terminal:
-        terminal.read_until(b"parallel: say: ready wait")
-        terminal.read_until("2 children · claude".encode())
+        terminal.read_until("2 children · parallel · claude · say: ready wait".encode())
         terminal.read_until(b"[claude-1 ")
         terminal.read_until(b"2 running")
         terminal.type(b"\x03")

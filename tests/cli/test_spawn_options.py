@@ -83,6 +83,8 @@ def test_a_plan_and_a_prompt_may_be_in_files(tmp_path: Path) -> None:
         (["--interactive", "--no-interactive", "x"], "--interactive and --no-interactive exclude each other; give one of them"),
         (["--detach", "--no-execute", "x"], "--detach and --no-execute exclude each other; give one of them"),
         (["--detach", "--output", "raw", "x"], "--detach shows nothing: leave out --output; axiom-trio logs prints it"),
+        (["--detach", "--listen", "0", "x"], "--detach has no page, as nobody is told its address: leave out --listen"),
+        (["--allow-host", "a.example", "x"], "allow-host says who may ask for the page; give --listen PORT too"),
         (["--json", "--output", "raw", "x"], "--json and --output raw exclude each other; give one of them"),
         (["--plan", "-", "-f", "-"], "--plan and --file can't both be read from standard input"),
         (["-f", "nowhere", "x"], "the prompt is given twice: leave out PROMPT or --file"),
@@ -134,7 +136,7 @@ def test_the_help_names_every_option() -> None:
     assert parse(["spawn", "--help"], {}) == SPAWN_HELP
     for name in {*SETTINGS, *_OWN, *_FILES} - {*_NOT_OURS} | {*_OWN}:
         assert f"--{name}" in SPAWN_HELP, name
-    assert all(len(line) <= 80 for line in SPAWN_HELP.split("\n"))
+    assert all(len(line) <= 79 for line in SPAWN_HELP.split("\n"))
     hint: Any = parse(["--help"], {})
     assert "axiom-trio spawn" in hint
 

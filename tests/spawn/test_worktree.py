@@ -44,7 +44,9 @@ def repository(tmp_path: Path) -> Path:
     return top
 
 
-async def run(repository: Path, **scripts: str) -> tuple[dict[str, Any], list[str]]:
+async def run(
+    repository: Path, pattern: str = "parallel", **scripts: str
+) -> tuple[dict[str, Any], list[str]]:
     """Run each script in a worktree of its own; where each ran, and what is told."""
     notices: list[str] = []
     directories: dict[str, Any] = {}
@@ -56,7 +58,7 @@ async def run(repository: Path, **scripts: str) -> tuple[dict[str, Any], list[st
                 executor = ProcessExecutor(["sh", "-c", scripts[work.name]], cwd=work.cwd)
                 return aggregator.start_soon(executor, name=work.name, metadata=work.metadata)
 
-            plan = make_plan("x", subtasks=[Subtask("x", name) for name in scripts])
+            plan = make_plan("x", pattern, subtasks=[Subtask("x", name) for name in scripts])
             trees = await open_worktrees(str(repository))
             await Spawner(aggregator, plan, start, worktrees=trees, notice=notices.append).run()
     assert all(child.completed and child.completed.ok for child in aggregator.children), [
@@ -95,6 +97,17 @@ async def test_nothing_is_left_where_nothing_was_changed(repository: Path) -> No
     assert [entry.name for entry in os.scandir(repository.parent)] == ["project"]
     assert git(repository, "branch", "--format=%(refname:short)") == "main"
     assert git(repository, "worktree", "list").count("\n") == 0
+
+
+async def test_a_sequence_works_in_one(repository: Path) -> None:
+    directories, notices = await run(repository, "sequential", one="echo a > new", two="grep a new && rm new")
+    assert directories["one"] == directories["two"]
+    assert notices == []
+    assert not directories["one"].exists()
+    directories, notices = await run(repository, "sequential", one="echo a > new", two="grep a new")
+    [notice] = notices
+    assert notice.startswith("agent: the worktree ")
+    assert directories["two"].exists()
 
 
 async def test_what_is_not_committed_is_told(repository: Path) -> None:
