@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from axiom_trio.sansio.supervision import Supervision
 
 State: TypeAlias = Literal["queued", "starting", "running", "restarting", "stopping", "completed"]
+"""Where a child is in its life; `queued` until it has a place (`jobs`, `after`)."""
 
 _MATCH_HOLD = 64 * 1024  # bytes searched back over, where a match may span reads
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from axiom_trio.sansio.events import Kind
 
 Framing: TypeAlias = Literal["auto", "stream", "message"]
+"""What the items of a stream are; see `StreamExecutor`."""
 
 _DRAIN = 256  # items taken from a memory channel at once, where they lie ready
 
