@@ -24,6 +24,7 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphin
 exclude_patterns = ["_build"]
 myst_heading_anchors = 3
 add_module_names = False
+default_role = "py:obj"
 python_display_short_literal_types = True
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True, "undoc-members": True}
@@ -33,19 +34,45 @@ napoleon_numpy_docstring = False
 nitpick_ignore_regex = [
     ("py:.*", r"(trio|collections|re|os|typing|types|hypothesis|st)\..*"),
     ("py:class", r"(Mapping|Sequence|Iterable|Iterator|Callable|Awaitable|AsyncIterator|AsyncGenerator|Any)"),
-    ("py:class", r"(attrs\.Attribute|Final|Self|E)"),
+    ("py:class", r"(ShowRows|attrs\.Attribute|Final|Self|(axiom_trio\.testing\.sinks\.)?E)"),
 ]
 _HOMES = ("axiom_trio", "axiom_trio.abc", "axiom_trio.testing", "axiom_trio.testing.strategies")
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
 _TICKS = re.compile(r"(?<![`:])`([^`]+)`(?!`)")
 
 
+_COMMON = {
+    "bytes": "Bytes of output.",
+    "child": "The id of the child.",
+    "cursor": "The number of the event in its run, or journal; each has one more than the one before.",
+    "failed": "How many of them without success.",
+    "from_cursor": "The first event missed.",
+    "id": "It identifies it.",
+    "interventions": "Interventions, detected ones included.",
+    "kind": "What it is.",
+    "lines": "Lines of output.",
+    "metadata": "As the caller gave it.",
+    "name": "For display.",
+    "origin": "Who it was.",
+    "pid": "The process id.",
+    "reason": "Why.",
+    "state": "What became of it.",
+    "text": "What it says.",
+    "time": "When, in seconds since the epoch.",
+    "to_cursor": "The first event after them.",
+    "events": "How many.",
+}
+"""What need not be said with each event, in one sentence."""
+
+
 def _mark_up(app: Sphinx, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
     """Docstrings have single backticks: what may be a name links to it, all else is literal."""
-    lines[:] = [
-        _TICKS.sub(lambda m: f":py:obj:{m[0]}" if _NAME.fullmatch(m[1]) else f"`{m[0]}`", line)
-        for line in lines
-    ]
+    if what == "attribute" and not any(lines):
+        lines[:] = [_COMMON.get(name.rpartition(".")[2], "")]
+    if what == "class" and "made by `" in (value.__doc__ or "") and "Args:" in lines:
+        del lines[lines.index("Args:") :]  # nobody else gives them
+    text = _TICKS.sub(lambda m: f":py:obj:{m[0]}" if _NAME.fullmatch(m[1]) else f"`{m[0]}`", "\n".join(lines))
+    lines[:] = text.split("\n")
 
 
 def _exact(app: Sphinx, doctree: nodes.document) -> None:
