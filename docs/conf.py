@@ -107,7 +107,8 @@ def _hide_made_by(
 
 def _skip(app: Sphinx, what: str, name: str, value: Any, skip: bool, options: Any) -> bool | None:
     """What an executor or sink has to have is explained with the class that asks for it."""
-    return True if (getattr(value, "__doc__", None) or "").startswith(("See `Executor.", "See `Sink.")) else None
+    text = getattr(value, "__doc__", None) or ""
+    return True if text.startswith(("See `Executor.", "See `Sink.")) else None
 
 
 _kept: dict[str, list[str]] = {}

@@ -1,54 +1,60 @@
-"""The code blocks of the guides, and running them as a reader would."""
+"""The code blocks of the guides, and what a reader needs to run them."""
 
 from __future__ import annotations
 
 import ast
 import inspect
 import re
+import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
+import trio
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).parents[1]
-DOCS = ROOT / "docs"
 
-_FENCE = re.compile(r"^```(\S*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_FENCE = re.compile(r"^( *)```(\S*)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
 
 
 @attrs.frozen
 class Block:
-    """A code block, and what is shown right below as its output."""
+    """A code block of a page."""
 
     page: str
     line: int
     headline: str
+    """The one it stands under."""
+    prose: str
+    """What stands between it and the block before."""
     language: str
     code: str
-    output: str | None
+    output: str | None = None
+    """The block of text right below."""
 
     def __str__(self) -> str:
         return f"{self.page}:{self.line}"
 
 
-def blocks(page: str, language: str) -> list[Block]:
-    """The blocks of one language in a page, in order."""
+def blocks(page: str, *languages: str) -> list[Block]:
+    """The blocks of some languages in a page, in order."""
     text = (ROOT / page).read_text(encoding="utf-8")
-    found = [*_FENCE.finditer(text)]
-    result = []
-    for match, after in zip(found, [*found[1:], None], strict=True):
-        if match[1] != language:
-            continue
-        shown = after is not None and after[1] == "text" and not text[match.end() : after.start()].strip()
-        headlines = re.findall(r"^#+ (.+)$", _FENCE.sub("", text[: match.start()]), re.MULTILINE)
+    found: list[Block] = []
+    headline, end = "", 0
+    for match in _FENCE.finditer(text):
+        prose = text[end : match.start()]
+        headline = [headline, *re.findall(r"^#+ (.+)$", prose, re.MULTILINE)][-1]
         line = text.count("\n", 0, match.start()) + 2
-        output = after[2] if shown else None
-        result.append(Block(page, line, headlines[-1] if headlines else "", language, match[2], output))
-    return result
+        code = re.sub(f"^{match[1]}", "", match[3], flags=re.MULTILINE)
+        if match[2] == "text" and found and not prose.strip():
+            found[-1] = attrs.evolve(found[-1], output=code)
+        found.append(Block(page, line, headline, prose, match[2], code))
+        end = match.end()
+    return [block for block in found if block.language in languages]
 
 
 async def run(block: Block, names: dict[str, Any]) -> None:
@@ -56,21 +62,58 @@ async def run(block: Block, names: dict[str, Any]) -> None:
     names.setdefault("print", partial(print, flush=True))  # in order with what goes to the descriptor
     padded = "\n" * (block.line - 1) + block.code
     code = compile(padded, block.page, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    if re.search(r"^trio\.run\(", block.code, re.MULTILINE):
+        await trio.to_thread.run_sync(eval, code, names)
+        return
     awaited = eval(code, names)
     if inspect.iscoroutine(awaited):
         await awaited
 
 
-async def run_page(page: str, read: Callable[[], str], **names: Any) -> list[Block]:
-    """Run all Python of a page, one block after the other; `read` gives what was printed since it was asked.
+async def run_page(page: str, read: Callable[[], str], names: dict[str, Any]) -> None:
+    """Run all Python of a page in `names`, one block after the other.
 
-    Returns:
-        The blocks.
+    Args:
+        page: Its path.
+        read: Gives what was printed since it was asked last.
+        names: What it may use, and what it defines.
     """
-    found = blocks(page, "python")
-    for block in found:
-        await run(block, names)
+    for block in blocks(page, "python"):
+        try:
+            await run(block, names)
+        except BaseException as error:
+            error.add_note(f"in {block}")
+            raise
         printed = read()
-        if block.output is not None:
-            assert printed == block.output, f"{block}: it prints\n{printed}"
-    return found
+        assert block.output in (None, printed), f"{block} prints\n{printed}\nand not\n{block.output}"
+
+
+PROGRAMS = {
+    "bin/axiom-trio": f'PYTHONPATH={ROOT} exec {sys.executable} -m axiom_trio "$@"',
+    "bin/cargo": 'echo "cargo $*"',
+    "bin/claude": "printf 'Do you want to proceed? '; read -t 2 answer; echo $answer",
+    "bin/jq": "exec cat",
+    "bin/make": 'echo "made $*"',
+    "bin/npm": 'echo "npm $*"',
+    "bin/ping": 'echo "pong from $3"',
+    "bin/psql": "exec cat",
+    "bin/pytest": "echo 3 passed",
+    "agent": "printf 'Proceed? [y/N] '; read answer; echo $answer",
+    "api": 'echo listening on 8080; while read -r word; do echo "${word}ed"; [ -z "$ONCE" ] || exit 0; done',
+    "load.sh": "echo loaded",
+    "server": "echo listening; exec sleep ${SERVER_FOR:-600}",
+    "web": "echo served",
+}
+"""What the guides' examples run, as far as it isn't everywhere."""
+
+
+def furnish(directory: Path) -> Path:
+    """Make the examples' programs and files; returns what is to stand first in PATH."""
+    (directory / "bin").mkdir()
+    for name, script in PROGRAMS.items():
+        program = directory / name
+        program.write_text(f"#!/bin/bash\n{script}\n")
+        program.chmod(0o755)
+    (directory / "Procfile").write_text("web: ./web\nload: ./load.sh\n")
+    (directory / "password.txt").write_text("open sesame\n")
+    return directory / "bin"
