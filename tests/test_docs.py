@@ -12,6 +12,7 @@ import tomllib
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 import trio
 import trio.testing
@@ -31,17 +32,20 @@ if TYPE_CHECKING:
 API = "docs/api.md"
 GUIDE = "docs/guide.md"
 PATIENCE = 300.0
+hypothesis.settings.register_profile("docs", deadline=None, max_examples=10)
 
 
 @pytest.fixture
-def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A reader's directory, with all that the examples need."""
     path = snippets.furnish(tmp_path)
     (tmp_path / "run").mkdir(mode=0o700)
     monkeypatch.setenv("PATH", f"{path}:{os.environ['PATH']}")
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
     monkeypatch.chdir(tmp_path)
-    return tmp_path
+    hypothesis.settings.load_profile("docs")
+    yield tmp_path
+    hypothesis.settings.load_profile("axiom")
 
 
 @pytest.fixture
@@ -160,8 +164,6 @@ EXAMPLES = dict(examples())
 async def test_the_examples_in_docstrings(
     where: str, reader: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    import hypothesis
-
     from axiom_trio.sansio.lines import LineSplitter
 
     module = importlib.import_module(where.split(":")[0].removesuffix(".__init__"))
