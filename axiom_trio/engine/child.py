@@ -107,7 +107,7 @@ class Child:
         return self.state in ("running", "stopping") and self._executor.writable
 
     def resize(self, rows: int, columns: int) -> None:
-        """Give its terminal another size; nothing happens if it has none, or has that size."""
+        """Give its terminal, if it has one, another size. Raises SpecificationError if none has that size."""
         executor = self._executor
         if executor.terminal_size not in (None, (rows, columns)):
             executor.resize(rows, columns)  # type: ignore[attr-defined]

@@ -34,6 +34,9 @@ class StreamExecutor(Executor):
         source: What to read. A generator is closed at the end.
         framing: `auto`: bytes are chunks of a stream, cut at newlines; str and
             events are messages, each ends its line. `stream` or `message`: all are.
+
+    Raises:
+        SpecificationError: It's nothing that can be iterated, or there is no such framing.
     """
 
     def __init__(
