@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import os
 import re
 import sys
 from functools import partial
@@ -15,6 +16,8 @@ import trio
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pytest
 
 ROOT = Path(__file__).parents[1]
 
@@ -30,7 +33,7 @@ class Block:
     headline: str
     """The one it stands under."""
     prose: str
-    """What stands between it and the block before."""
+    """What stands between it and the block before, in one line."""
     language: str
     code: str
     output: str | None = None
@@ -52,7 +55,7 @@ def blocks(page: str, *languages: str) -> list[Block]:
         code = re.sub(f"^{match[1]}", "", match[3], flags=re.MULTILINE)
         if match[2] == "text" and found and not prose.strip():
             found[-1] = attrs.evolve(found[-1], output=code)
-        found.append(Block(page, line, headline, prose, match[2], code))
+        found.append(Block(page, line, headline, " ".join(prose.split()), match[2], code))
         end = match.end()
     return [block for block in found if block.language in languages]
 
@@ -107,13 +110,16 @@ PROGRAMS = {
 """What the guides' examples run, as far as it isn't everywhere."""
 
 
-def furnish(directory: Path) -> Path:
-    """Make the examples' programs and files; returns what is to stand first in PATH."""
+def furnish(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make a directory the reader's own: it has the examples' programs and files, and we're in it."""
     (directory / "bin").mkdir()
+    (directory / "run").mkdir(mode=0o700)
     for name, script in PROGRAMS.items():
         program = directory / name
         program.write_text(f"#!/bin/bash\n{script}\n")
         program.chmod(0o755)
     (directory / "Procfile").write_text("web: ./web\nload: ./load.sh\n")
     (directory / "password.txt").write_text("open sesame\n")
-    return directory / "bin"
+    monkeypatch.setenv("PATH", f"{directory / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(directory / "run"))
+    monkeypatch.chdir(directory)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
-import os
 import re
 import textwrap
 import tomllib
@@ -38,11 +37,7 @@ hypothesis.settings.register_profile("docs", deadline=None, max_examples=10)
 @pytest.fixture
 def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A reader's directory, with all that the examples need."""
-    path = snippets.furnish(tmp_path)
-    (tmp_path / "run").mkdir(mode=0o700)
-    monkeypatch.setenv("PATH", f"{path}:{os.environ['PATH']}")
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
-    monkeypatch.chdir(tmp_path)
+    snippets.furnish(tmp_path, monkeypatch)
     hypothesis.settings.load_profile("docs")
     yield tmp_path
     hypothesis.settings.load_profile("axiom")

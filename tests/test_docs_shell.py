@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
 import re
 import shutil
 import subprocess
@@ -29,12 +28,8 @@ TROUBLE = "docs/troubleshooting.md"
 @pytest.fixture
 def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A reader's directory, with all that the examples need."""
-    path = snippets.furnish(tmp_path)
-    (tmp_path / "run").mkdir(mode=0o700)
-    monkeypatch.setenv("PATH", f"{path}:{os.environ['PATH']}")
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+    snippets.furnish(tmp_path, monkeypatch)
     monkeypatch.setenv("SERVER_FOR", "0")
-    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
@@ -76,11 +71,17 @@ def piped(script: str) -> tuple[int, list[str]]:
     return done.returncode, done.stdout.splitlines()
 
 
+def succeeds(script: str) -> None:
+    """Run a script; on a slow machine it may say no more than that a message was written."""
+    status, said = piped(script)
+    assert status == 0 or "unconfirmed" in "".join(said), (script, said)
+
+
 def likeness(line: str) -> str:
     """What is left of a line without what differs from run to run."""
     line = re.sub(r"^run [0-9a-f]{8}  pid (\d+).*", "run ID  pid 0", line)
     line = re.sub(r"\bthe run [0-9a-f]{8}\b", "the run ID", line)
-    line = re.sub(r"(confirmed|queued|unconfirmed): .*", "WRITTEN", line)
+    line = re.sub(r"(axiom-trio send: )?(\[\w+\]) (confirmed|queued|unconfirmed): .*", r"\2 WRITTEN", line)
     line = re.sub(r"\bnow\b|\b[\d.]+ (s|m( \d+ s)?) ago", "AGO", line)
     line = re.sub(r"\d+ m \d+ s\b", "0 s", line)
     line = re.sub(r"[\d.,]+k?/s\b", "", re.sub(r"[\d.,]+ k?B/s", "rate", line))
@@ -125,7 +126,7 @@ def test_first_steps(reader: Path) -> None:
     terminal: Screen | None = None
     try:
         for block in snippets.blocks(FIRST, "sh", "text"):
-            typed = re.search(r"Type `(.+)` and press Enter:\s*\Z", block.prose)
+            typed = re.search(r"Type `(.+)` and press Enter:\Z", block.prose)
             if block.headline == "Install":
                 if block.language == "sh":
                     check(block, on_terminal(block.code.splitlines()[-1]))
@@ -143,8 +144,8 @@ def test_first_steps(reader: Path) -> None:
                 terminal.wait_for(typed[1])
                 terminal.type(b"\r")
                 terminal.wait_for(lambda text, wanted=block.code: is_shown(wanted, text.splitlines()))
-            elif block.prose.strip() and terminal is not None:
-                assert block.prose.strip().endswith("In the first terminal:")
+            elif block.prose and terminal is not None:
+                assert block.prose.endswith("In the first terminal:")
                 terminal.finish()
                 assert is_shown(block.code, terminal.rows()), terminal.rows()
     finally:
@@ -178,8 +179,7 @@ def test_the_guides_commands(reader: Path, run: Running) -> None:
                 terminal.type(b"\x1d")
                 assert terminal.finish().status == 0
         else:
-            status, said = piped(line)
-            assert status == 0, (line, said)
+            succeeds(line)
     run.finish()
     for block in others:
         on_terminal(block.code)
@@ -187,8 +187,7 @@ def test_the_guides_commands(reader: Path, run: Running) -> None:
 
 def test_troubleshootings_commands(reader: Path, run: Running) -> None:
     for block in snippets.blocks(TROUBLE, "sh"):
-        status, said = piped(block.code)
-        assert status == 0, (str(block), said)
+        succeeds(block.code)
     assert (reader / "out.log").read_text().split() == ["[server]", "listening"]
     run.read_until(b"sesame")
 
