@@ -122,7 +122,7 @@ class _View:
 
 @final
 class Screens:
-    """The screens of one aggregator's children; see `StreamAggregator.screens`.
+    """The screens of one aggregator's children; made by `StreamAggregator.screens`.
 
     Args:
         children: By id.

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from axiom_trio.sansio.cursor import Archive
 
 Pace: TypeAlias = Literal["console", "journal"]
+"""Whom the children wait for if there is a journal; see `open_aggregator`."""
 
 _LEAST_PATIENCE = 1.0
 _LED_STEP = 128 * 1024  # what a journal writes at once: less costs calls, more has left the cache

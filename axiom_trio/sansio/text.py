@@ -46,7 +46,11 @@ def _valid_prefix(_format: object, _attribute: object, template: str) -> None:
 
 @attrs.frozen(kw_only=True)
 class TextFormat:
-    """How lines look. Sinks of equal format share the work of formatting."""
+    """How lines look. Sinks of equal format share the work of formatting.
+
+    Raises:
+        SpecificationError: The prefix has a field that isn't there.
+    """
 
     prefix: str = attrs.field(default="[{name}]", validator=_valid_prefix)
     """Template of what stands before each line, then one space; fields `name id index pid time`.
