@@ -103,10 +103,6 @@ def test_embedding(reader: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert len([name for name in names if name.startswith("test_")]) > 8
 
 
-def test_the_guides_page_is_python() -> None:
-    compile(examples()["The page and the WebSocket"], "guide", "exec")
-
-
 def test_the_guides_rules_are_rules() -> None:
     [text] = [block.code for block in snippets.blocks(GUIDE, "toml") if block.code.startswith("[[rules]]")]
     names = [rule.name for rule in from_tables("guide", tomllib.loads(text)["rules"])]
