@@ -101,6 +101,7 @@ PROGRAMS = {
     "bin/ping": 'echo "pong from $3"',
     "bin/psql": "exec cat",
     "bin/pytest": "echo 3 passed",
+    "bin/ssh": 'echo "forwarded $2"',
     "agent": "printf 'Proceed? [y/N] '; read answer; echo $answer",
     "api": 'echo listening on 8080; while read -r word; do echo "${word}ed"; [ -z "$ONCE" ] || exit 0; done',
     "load.sh": "echo loaded",

@@ -83,7 +83,11 @@ def test_the_readme(reader: Path, capfd: pytest.CaptureFixture[str], monkeypatch
     assert names["result"].ok
 
 
-def test_the_guide(reader: Path, api: Running, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_guide(
+    reader: Path, api: Running, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve = axiom_trio.serve
+    monkeypatch.setattr(axiom_trio, "serve", lambda aggregator, _port: serve(aggregator))
     names = run_page(GUIDE, capfd)
     assert trio.run(names["record_and_read"], reader / "journal") == (b"kept\n", True, ())
     [child], state = trio.run(names["reload_when_ready"])
@@ -91,6 +95,8 @@ def test_the_guide(reader: Path, api: Running, capfd: pytest.CaptureFixture[str]
     assert state != "refused"
     trio.run(names["with_rules"])
     assert capfd.readouterr().out.count("[claude] [INTERVENTION] yes") == 1
+    trio.run(names["with_a_page"])
+    assert capfd.readouterr().out.count("http://127.0.0.1:") == 2
     trio.run(check_sink, names["Collect"])
 
 

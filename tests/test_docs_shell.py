@@ -181,8 +181,28 @@ def test_the_guides_commands(reader: Path, run: Running) -> None:
         else:
             succeeds(line)
     run.finish()
-    for block in others:
-        on_terminal(block.code)
+    for line in [line for block in others for line in block.code.splitlines()]:
+        if "--url" in line:
+            through_the_port(line, reader)
+        else:
+            on_terminal(line)
+
+
+def through_the_port(line: str, reader: Path) -> None:
+    """Run a line that goes to port 8080 with the one that a run has."""
+    with Running("--pty", "--listen", "0", "-n", "api", "./api", cwd=reader) as running:
+        assert running.process.stderr is not None
+        told = b""
+        while (found := re.search(rb"to steer, too: (\S+)#(\S+)\n", told)) is None:
+            told += running.process.stderr.readline()
+            assert told.endswith(b"\n"), told
+        (reader / "token").write_bytes(found[2])
+        (reader / "token").chmod(0o600)
+        with Screen(argv=[BASH, "-c", line.replace("http://127.0.0.1:8080/", found[1].decode())]) as terminal:
+            terminal.wait_for("listening")
+            running.signal(15)
+            terminal.finish()
+        running.finish()
 
 
 def test_troubleshootings_commands(reader: Path, run: Running) -> None:
