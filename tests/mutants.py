@@ -61,6 +61,10 @@ IN_PAGE = "server/test_page.py::test_"
 SEAMS = (f"{IN_PAGE}history_and_live_join_wherever_lines_are_cut",)
 INERT = (f"{IN_PAGE}hostile_output_stays_inert_t38",)
 
+AGENTS, IN_AGENTS = "sansio/agents.py", ("sansio/test_agents.py",)
+PLAN, IN_PLAN = "spawn/plan.py", ("spawn/test_plan.py",)
+PATTERNS, IN_PATTERNS = "spawn/patterns.py", ("spawn/test_patterns.py",)
+
 
 class Mutant(NamedTuple):
     file: str
@@ -834,6 +838,61 @@ MUTANTS = {
         "                child.resize(*size)\n",
         "                pass\n",
         ("cli/test_verbs.py::test_attach_to_a_child",),
+    ),
+    "an agent's deltas and its whole message are shown both": Mutant(
+        "sansio/agent_claude.py",
+        "if shown and whole.startswith(shown):",
+        "if False:",
+        IN_AGENTS,
+    ),
+    "an agent's line that comes again is shown again": Mutant(
+        "sansio/agent_claude.py", "if uuid is not None and self._seen(uuid):", "if False:", IN_AGENTS
+    ),
+    "an error that is called a success is one": Mutant(
+        "sansio/agent_claude.py",
+        'if not message.get("is_error") and subtype == "success":',
+        'if subtype == "success":',
+        IN_AGENTS,
+    ),
+    "an agent's line that is too long is kept whole": Mutant(
+        AGENTS, "if self._cut or self._splitter.pending > LONGEST:", "if False:", IN_AGENTS
+    ),
+    "an agent's delta ends a line": Mutant(
+        AGENTS, 'self._open = not data.endswith(b"\\n")', "self._open = False", IN_AGENTS
+    ),
+    "an agent's exit status is enough": Mutant(
+        "executors/agent.py", "        if told.ok:\n", "        if True:\n", ("executors/test_agent.py",)
+    ),
+    "a steered agent is never told that it may end": Mutant(
+        "executors/agent.py",
+        "                self._on_end()\n",
+        "                pass\n",
+        ("executors/test_agent.py::test_it_is_steered_while_it_works",),
+    ),
+    "whoever writes the marker asks for children": Mutant(
+        PLAN, "    if not known:\n", "    if False:\n", IN_PLAN
+    ),
+    "a child's own prompt asks for children": Mutant(
+        PLAN, "the two words {self.first} and {self.second}", "the word {self.word}", IN_PLAN
+    ),
+    "depth has no bound": Mutant(PATTERNS, "        if below > 0:\n", "        if True:\n", IN_PATTERNS),
+    "the total has no bound": Mutant(
+        PATTERNS, "if len(self.children) + more > TOTAL:", "if False:", IN_PATTERNS
+    ),
+    "a request that is said again counts again": Mutant(
+        PATTERNS, "if tasks is None or tasks in asking.asked:", "if tasks is None:", IN_PATTERNS
+    ),
+    "a sequence goes on after a failure": Mutant(
+        PATTERNS, "(not completed.ok and not self._keep_going)", "False", IN_PATTERNS
+    ),
+    "a prompt may be an option": Mutant(
+        "spawn/presets.py",
+        """        return f" {prompt}"\n""",
+        "        return prompt\n",
+        ("spawn/test_presets.py",),
+    ),
+    "a worktree with commits is removed": Mutant(
+        "spawn/worktree.py", "if changes or commits:", "if changes:", ("spawn/test_worktree.py",)
     ),
     "any host will do": Mutant(GATE, "if host not in self._hosts and host != local:", "if False:", IN_GATE),
     "two hosts are one": Mutant(GATE, "if len(hosts) != 1 or", "if not hosts or", IN_GATE),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 HELP = """\
 usage: axiom-trio run [options] COMMAND...     run many commands at once
+       axiom-trio spawn [options] PROMPT       have agents work on a task
        axiom-trio replay [options] DIR         print a journal again
        axiom-trio --version
 

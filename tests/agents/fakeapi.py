@@ -2,7 +2,8 @@
 
 What a person types to the agent says what the model shall do: `PLEASE RUN touch a`, `PLEASE WRITE a.txt`,
 `PLEASE EDIT a.txt`, `PLEASE SAY so`, `PLEASE PLAN`, `PLEASE WAIT 3`; several with ` THEN ` between. Each tool
-call is one answer, and the last answer is text.
+call is one answer, and the last answer is text. `PLEASE DIVIDE RUN touch a AND SAY b` answers with a plan of
+these subtasks, `PLEASE ASK RUN touch a AND SAY b` asks for children who do them, as the prompt says how.
 
     python -m tests.agents.fakeapi       prints its address and each request, until it's ended
 """
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
     Step: TypeAlias = tuple[str, str]
 
-ASKED = re.compile(r"PLEASE ((?:RUN|WRITE|EDIT|SAY|PLAN|WAIT)\b[^\n<\"\\]*)")
+ASKED = re.compile(r"PLEASE ((?:RUN|WRITE|EDIT|SAY|PLAN|WAIT|DIVIDE|ASK)\b[^\n<\"\\]*)")
+NONCE = re.compile(r"the two words (\w+) and (\w+),")
 DONE = "All done."
 OLD, NEW = "alpha", "omega"
 """What `EDIT` replaces in a file, and by what."""
@@ -56,6 +58,18 @@ def due(conversation: list[tuple[str, str]]) -> list[Step]:
     return [*waits, ("SAY", DONE)]
 
 
+def spelled_out(step: Step, conversation: list[tuple[str, str]]) -> Step:
+    """What is said instead of a plan or a request."""
+    word, rest = step
+    tasks = [f"PLEASE {task}" for task in rest.split(" AND ")]
+    if word == "DIVIDE":
+        return "SAY", json.dumps({"subtasks": tasks})
+    if word == "ASK":
+        nonce = "".join(NONCE.findall("\n".join(text for _, text in conversation))[-1])
+        return "SAY", f"AXIOM-SPAWN {json.dumps({'nonce': nonce, 'tasks': tasks})}"
+    return step
+
+
 def flat(content: Any) -> str:
     """The text in what an API has for a content."""
     if isinstance(content, str):
@@ -73,9 +87,11 @@ def sse(name: str | None, data: Any) -> bytes:
 class Api:
     """What all requests have in common: `self.steps` is done, and how is for the subclasses to say."""
 
-    def __init__(self, body: dict[str, Any]) -> None:
+    def __init__(self, body: dict[str, Any], *, escalates: bool = True) -> None:
         self.body = body
-        self.steps = due(self.conversation())
+        self.escalates = escalates
+        conversation = self.conversation()
+        self.steps = [spelled_out(step, conversation) for step in due(conversation)]
 
     def conversation(self) -> list[tuple[str, str]]:
         raise NotImplementedError
@@ -177,13 +193,14 @@ class Responses(Api):
                 "input": f"*** Begin Patch\n{change}*** End Patch",
             }
         elif word == "RUN":
+            given = {"cmd": rest}
+            if self.escalates:
+                given |= {"sandbox_permissions": "require_escalated", "justification": "May I do it?"}
             item = {
                 "type": "function_call",
                 "call_id": call,
                 "name": "exec_command",
-                "arguments": json.dumps(
-                    {"cmd": rest, "sandbox_permissions": "require_escalated", "justification": "May I do it?"}
-                ),
+                "arguments": json.dumps(given),
             }
         else:
             item = {
@@ -294,7 +311,7 @@ class _Handler(BaseHTTPRequestHandler):
         if path.endswith("/messages"):
             api = Anthropic(body)
         elif path.endswith("/responses"):
-            api = Responses(body)
+            api = Responses(body, escalates=self.server.escalates)
         elif path.endswith("/chat/completions"):
             api = Completions(body)
         elif path.endswith(":streamGenerateContent"):
@@ -342,6 +359,8 @@ class FakeApi(ThreadingHTTPServer):
         self.requests: list[tuple[str, dict[str, Any]]] = []
         self.log: list[str] = []
         self.verbose = verbose
+        self.escalates = True
+        """Whether commands are to leave Codex's sandbox, so that it asks."""
 
     @property
     def url(self) -> str:
