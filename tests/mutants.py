@@ -865,7 +865,7 @@ MUTANTS = {
         "executors/agent.py", "        if told.ok:\n", "        if True:\n", ("executors/test_agent.py",)
     ),
     "a steered agent is never told that it may end": Mutant(
-        "executors/agent.py",
+        "executors/adapted.py",
         "                self._on_end()\n",
         "                pass\n",
         ("executors/test_agent.py::test_it_is_steered_while_it_works",),
