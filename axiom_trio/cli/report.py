@@ -13,7 +13,6 @@ from axiom_trio.cli import say
 from axiom_trio.cli.banner import banner
 from axiom_trio.cli.closing import Closing, failure, left_behind, why
 from axiom_trio.engine.wakeup import Wakeup
-from axiom_trio.sansio.amounts import format_seconds
 from axiom_trio.sansio.durations import format_duration
 from axiom_trio.sansio.events import Completed, Delivery, Idle, Intervention, Restarting
 from axiom_trio.sansio.names import printable, shorten
@@ -151,7 +150,7 @@ class Reporter:
         if isinstance(event, Completed):
             self._completed(child, event)
         elif isinstance(event, Idle):
-            silence = (format_seconds if event.idle >= 1 else format_duration)(event.idle)
+            silence = format_duration(event.idle, running=event.idle >= 1)
             self._tell(f"{self.paint('33', '⏸')} {label} idle for {silence}", after=event.cursor)
         elif isinstance(event, Restarting):
             when = f"in {format_duration(event.delay)}" if event.delay >= 0.1 else "now"

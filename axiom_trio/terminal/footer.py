@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple, final
 from rich.cells import cell_len as cell_len_of_any
 from rich.cells import set_cell_size
 
-from axiom_trio.sansio.amounts import format_count, format_seconds, format_size
+from axiom_trio.sansio.amounts import format_count, format_size
+from axiom_trio.sansio.durations import format_duration
 from axiom_trio.sansio.names import shorten
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ class Footer:
         parts = [f"{totals.lines:,} line{'s' * (totals.lines != 1)}", f"{format_size(totals.rate)}/s"]
         if totals.interventions:
             parts.append(f"⚡ {totals.interventions:,}")
-        parts.append(format_seconds(totals.seconds))
+        parts.append(format_duration(totals.seconds, running=True))
         text = ""
         for states in (counts, [state for state in counts if state in ("running", "failed")], []):
             first = [f"{totals.children:,} child{'ren' * (totals.children != 1)}"]
@@ -245,7 +246,7 @@ def _cells(child: ChildRow) -> tuple[str, ...]:
     ended = child.state in ("failed", "done", "stopped")
     when = ""
     if child.seconds is not None:
-        when = format_seconds(child.seconds) if ended or child.seconds >= 1 else "now"
+        when = format_duration(child.seconds, running=True) if ended or child.seconds >= 1 else "now"
         if not ended and child.seconds >= 1:
             when += " ago"
     sign, _ = _STATES.get(child.state, ("", ""))

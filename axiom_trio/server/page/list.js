@@ -98,25 +98,28 @@ export class List {
   move(pixels) {
     if (pixels < 0) this.stay();
     this.scroller.scrollTop += pixels;
+    this.#moved();
   }
 
   toTop() {
     this.stay();
     this.scroller.scrollTop = 0;
+    this.#moved();
   }
 
   #scrolled() {
-    const top = this.scroller.scrollTop;
-    if (Math.abs(top - this.set) <= 1) return;
-    this.set = top;
-    const span = this.#span;
-    if (this.follow) {
-      // Else it's the browser's doing, as the size has changed.
-      if (top < span - 2 && performance.now() - this.touched < INTENT) this.follow = false;
-    } else if (top >= span - 1) {
+    if (Math.abs(this.scroller.scrollTop - this.set) <= 1) return;
+    // Else it's the browser's doing, as the size has changed.
+    if (this.follow && performance.now() - this.touched < INTENT && this.scroller.scrollTop < this.#span - 2)
+      this.follow = false;
+    this.#moved();
+  }
+
+  #moved() {
+    this.set = this.scroller.scrollTop;
+    if (!this.follow && this.set >= this.#span - 1) {
       if (this.selection.length > this.count) this.count = this.selection.length;
-      else if (this.newer) return; // what comes next isn't held: that's for who asks to follow
-      else this.follow = true;
+      else if (!this.newer) this.follow = true; // else what comes next isn't held: that's for who asks to follow
     }
     this.app.changed();
   }
