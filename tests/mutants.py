@@ -64,6 +64,7 @@ INERT = (f"{IN_PAGE}hostile_output_stays_inert_t38",)
 AGENTS, IN_AGENTS = "sansio/agents.py", ("sansio/test_agents.py",)
 PLAN, IN_PLAN = "spawn/plan.py", ("spawn/test_plan.py",)
 PATTERNS, IN_PATTERNS = "spawn/patterns.py", ("spawn/test_patterns.py",)
+RECURSIVE = "spawn/recursive.py"
 
 
 class Mutant(NamedTuple):
@@ -864,7 +865,7 @@ MUTANTS = {
         "executors/agent.py", "        if told.ok:\n", "        if True:\n", ("executors/test_agent.py",)
     ),
     "a steered agent is never told that it may end": Mutant(
-        "executors/agent.py",
+        "executors/adapted.py",
         "                self._on_end()\n",
         "                pass\n",
         ("executors/test_agent.py::test_it_is_steered_while_it_works",),
@@ -875,12 +876,10 @@ MUTANTS = {
     "a child's own prompt asks for children": Mutant(
         PLAN, "the two words {self.first} and {self.second}", "the word {self.word}", IN_PLAN
     ),
-    "depth has no bound": Mutant(PATTERNS, "        if below > 0:\n", "        if True:\n", IN_PATTERNS),
-    "the total has no bound": Mutant(
-        PATTERNS, "if len(self.children) + more > TOTAL:", "if False:", IN_PATTERNS
-    ),
+    "depth has no bound": Mutant(RECURSIVE, "        if below > 0:\n", "        if True:\n", IN_PATTERNS),
+    "the total has no bound": Mutant(RECURSIVE, "if self._count() + more > TOTAL:", "if False:", IN_PATTERNS),
     "a request that is said again counts again": Mutant(
-        PATTERNS, "if tasks is None or tasks in asking.asked:", "if tasks is None:", IN_PATTERNS
+        RECURSIVE, "if tasks is None or tasks in member.asked:", "if tasks is None:", IN_PATTERNS
     ),
     "a sequence goes on after a failure": Mutant(
         PATTERNS, "(not completed.ok and not self._keep_going)", "False", IN_PATTERNS

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, final
 import attrs
 import trio
 
-from axiom_trio.abc import Executor, Port
+from axiom_trio.abc import Executor
+from axiom_trio.executors.adapted import AdaptedPort, send_all
 from axiom_trio.executors.process import ProcessExecutor
 from axiom_trio.sansio.agent_sdk import from_sdk
 from axiom_trio.sansio.agents import FORMATS, AgentStream
@@ -18,9 +19,9 @@ from axiom_trio.sansio.events import Exit
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterable, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterable, Mapping, Sequence
 
-    from axiom_trio.sansio.events import Kind
+    from axiom_trio.abc import Port
 
 Format: TypeAlias = Literal["claude", "codex", "gemini"]
 
@@ -100,6 +101,7 @@ class AgentExecutor(_Agent):
         self._prompt = prompt
         self._steerable = steerable
         self._message = b""
+        self._told = trio.Event()
         stdin: Literal["null", "pipe"] = "null" if prompt is None and not steerable else "pipe"
         self._process = ProcessExecutor(command, cwd=cwd, env=env, stderr="split", stdin=stdin)
 
@@ -129,6 +131,7 @@ class AgentExecutor(_Agent):
         self._message += data
         if self._message.endswith(b"\n"):
             text, self._message = self._message[:-1].decode("utf-8", "replace"), b""
+            await self._told.wait()  # the prompt comes first, and whole
             await self._process.write(_frame(text))
 
     def close_stdin(self) -> None:
@@ -142,7 +145,8 @@ class AgentExecutor(_Agent):
     async def run(self, port: Port) -> Exit:
         """See `Executor.run`."""
         self._message = b""
-        adapted = _Adapted(port, self._anew(), self.close_stdin)
+        self._told = trio.Event()
+        adapted = AdaptedPort(port, self._anew(), self.close_stdin)
         failed: SpawnError | None = None
         ended = Exit(None)
         async with trio.open_nursery() as nursery:
@@ -157,16 +161,19 @@ class AgentExecutor(_Agent):
         await adapted.finish()
         return self._judged(ended)
 
-    async def _tell(self, adapted: _Adapted) -> None:
+    async def _tell(self, adapted: AdaptedPort) -> None:
         """Write the prompt, and end the input."""
-        if self._prompt is None:
-            return
-        await adapted.runs.wait()
-        prompt = _frame(self._prompt) if self._steerable else self._prompt.encode("utf-8", "replace")
-        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):  # it doesn't want to know
-            await self._process.write(prompt)
-        if not self._steerable:
-            self._process.close_stdin()
+        try:
+            if self._prompt is None:
+                return
+            await adapted.runs.wait()
+            prompt = _frame(self._prompt) if self._steerable else self._prompt.encode("utf-8", "replace")
+            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):  # it doesn't want to know
+                await self._process.write(prompt)
+            if not self._steerable:
+                self._process.close_stdin()
+        finally:
+            self._told.set()
 
 
 @final
@@ -205,82 +212,19 @@ class SdkExecutor(_Agent):
             async for item in self._source:
                 message = from_sdk(item)
                 if isinstance(message, str):
-                    await _send_all(port, stream.text(message))
+                    await send_all(port, stream.text(message))
                 else:
-                    await _send_all(port, stream.message(message))
+                    await send_all(port, stream.message(message))
         finally:
             aclose = getattr(self._source, "aclose", None)
             if aclose is not None:
                 with trio.move_on_after(1, shield=True):
                     await aclose()
-        await _send_all(port, stream.close())
+        await send_all(port, stream.close())
         return self._judged(Exit(0))
-
-
-class _Adapted(Port):
-    """The port of a process whose stdout is an agent's stream."""
-
-    def __init__(self, port: Port, stream: AgentStream, on_end: Callable[[], None]) -> None:
-        self._port = port
-        self._stream = stream
-        self._on_end = on_end
-        self.environment = port.environment
-        self.runs = trio.Event()
-
-    @property
-    def grace(self) -> float:  # type: ignore[override]
-        """As of the port; it may change."""
-        return self._port.grace
-
-    @property
-    def read_size(self) -> int:
-        """See `Port.read_size`."""
-        return self._port.read_size
-
-    def started(self, *, pid: int | None = None) -> None:
-        """See `Port.started`."""
-        self._port.started(pid=pid)
-        self.runs.set()
-
-    def process_exited(self) -> None:
-        """See `Port.process_exited`."""
-        self._port.process_exited()
-
-    def process_ended(self, pid: int, *, held: bool) -> None:
-        """See `Port.process_ended`."""
-        self._port.process_ended(pid, held=held)
-
-    async def send(self, data: bytes, kind: Kind = "output") -> None:
-        """See `Port.send`."""
-        if kind == "output":
-            shown = self._stream.feed(data)
-            if self._stream.ended is not None:  # it waits for the end of its input now
-                self._on_end()
-            await _send_all(self._port, shown)
-        else:
-            await self._port.send(data, kind)
-
-    async def send_line(self, line: bytes, kind: Kind = "output") -> None:
-        """See `Port.send_line`."""
-        await self._port.send_line(line, kind)
-
-    async def finish(self) -> None:
-        """Hand on what is left."""
-        await _send_all(self._port, self._stream.close())
 
 
 def _frame(text: str) -> bytes:
     """A message as Claude Code reads it from its stdin."""
     message = {"role": "user", "content": [{"type": "text", "text": text}]}
     return json.dumps({"type": "user", "message": message}).encode() + b"\n"
-
-
-async def _send_all(port: Port, pieces: list[tuple[Kind, bytes]]) -> None:
-    cancelled = None
-    for kind, data in pieces:
-        try:
-            await port.send(data, kind)
-        except trio.Cancelled as error:  # each send keeps what it could not hand over: go on
-            cancelled = error
-    if cancelled is not None:
-        raise cancelled

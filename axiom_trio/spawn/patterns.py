@@ -6,41 +6,28 @@ and waits for them.
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, Final, TypeAlias, final
 
 import attrs
 
-from axiom_trio.sansio.events import Completed, Output, TaskMetadata
-from axiom_trio.sansio.lines import LineSplitter
+from axiom_trio.sansio.events import TaskMetadata
 from axiom_trio.sansio.names import unique
 from axiom_trio.sansio.plain import plain
-from axiom_trio.spawn.plan import (
-    LONGEST_REQUEST,
-    TOTAL,
-    Nonce,
-    Plan,
-    PlanError,
-    Subtask,
-    planner_prompt,
-    read_plan,
-    read_request,
-    step_prompt,
-)
-from axiom_trio.spawn.worktree import WorktreeError
+from axiom_trio.spawn.plan import Plan, PlanError, Subtask, planner_prompt, read_plan, step_prompt
+from axiom_trio.spawn.recursive import ENDED, Family, Member, metadata_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from axiom_trio.engine.aggregator import StreamAggregator
     from axiom_trio.engine.child import Child
+    from axiom_trio.sansio.events import Completed
     from axiom_trio.spawn.worktree import Worktree, Worktrees
 
     Planner: TypeAlias = Callable[[str, int], Awaitable[str | Sequence[str | Subtask]]]
 
 _ANSWER: Final = 4000  # characters of a step's last words that the next is told
 _ATTEMPTS: Final = 2  # for a planner
-_ENDED: Final = ("stopped", "cancelled")
 
 
 @final
@@ -58,20 +45,6 @@ class Work:
 
 class _PlannerFailedError(PlanError):
     """The planner did not answer at all: there's nothing to be tried again."""
-
-
-@final
-@attrs.define(eq=False)
-class _Member:
-    """A child that may ask for others."""
-
-    child: Child
-    depth: int
-    nonce: Nonce | None
-    tree: Worktree | None
-    had: int = 0
-    asked: set[tuple[Subtask, ...]] = attrs.field(factory=set)
-    splitter: LineSplitter = attrs.field(factory=LineSplitter)
 
 
 @final
@@ -170,7 +143,7 @@ class Spawner:
         metadata = TaskMetadata(prompt=self.plan.prompt, depth=0, pattern=self.plan.pattern)
         member = await self._begin(prompt, "plan", metadata)
         completed = await self._finish(member)
-        if not completed.ok or completed.reason in _ENDED:
+        if not completed.ok or completed.reason in ENDED:
             raise _PlannerFailedError(f"{member.child.name} has failed: {completed.exit}")
         self._planned_by = member.child
         return read_plan(answer_of(member.child), most)
@@ -183,7 +156,7 @@ class Spawner:
         for index, task in enumerate(self.plan.subtasks):
             if not self._may_start():
                 break
-            metadata = self._metadata(task, index, 0 if parent is None else 1, parent)
+            metadata = metadata_of(self.plan, task, index, 0 if parent is None else 1, parent)
             members.append(await self._begin(task.prompt, self._name(task, index), metadata))
         for member in members:
             await self._finish(member)
@@ -206,10 +179,10 @@ class Spawner:
             if not self._may_start():
                 return
             prompt = step_prompt(self.plan, index, before)
-            metadata = self._metadata(task, index, 0, None)
+            metadata = metadata_of(self.plan, task, index, 0, None)
             member = await self._begin(prompt, self._name(task, index), metadata, tree)
             completed = await member.child.wait()
-            if completed.reason in _ENDED or (not completed.ok and not self._keep_going):
+            if completed.reason in ENDED or (not completed.ok and not self._keep_going):
                 if left := len(steps) - index - 1:
                     self._notice(
                         f"step {index + 1} of {len(steps)} did not succeed: {left} more "
@@ -221,88 +194,19 @@ class Spawner:
     # --- recursive
 
     async def _recursively(self) -> None:
+        roots = [(task, self._name(task, index)) for index, task in enumerate(self.plan.subtasks)]
+        family = Family(
+            self.plan,
+            begin=self._begin,
+            finish=self._finish,
+            count=lambda: len(self.children),
+            notice=self._notice,
+            may_start=self._may_start,
+        )
         async with self._aggregator.subscribe("now") as events:
-            members: dict[str, _Member] = {}
-            for index, task in enumerate(self.plan.subtasks):
-                if self._may_start():
-                    name = self._name(task, index)
-                    member = await self._begin_member(task, index, name, 0, None)
-                    members[member.child.id] = member
-            while members:
-                event = await anext(events)
-                asking = members.get(getattr(event, "child", None) or "")
-                if asking is None:
-                    continue
-                if type(event) is Output:
-                    if event.kind != "error":
-                        await self._hear(asking, event.data, members)
-                elif type(event) is Completed:
-                    await self._hear(asking, b"\n", members)
-                    del members[asking.child.id]
-                    await self._finish(asking)
-
-    async def _begin_member(
-        self, task: Subtask, index: int, name: str, depth: int, parent: Child | None
-    ) -> _Member:
-        nonce = None
-        prompt = task.prompt
-        below = self.plan.max_depth - depth - 1
-        if below > 0:
-            nonce = Nonce(secrets.token_hex(4), secrets.token_hex(4))
-            prompt += nonce.instructions(self.plan.count, below)
-        member = await self._begin(prompt, name, self._metadata(task, index, depth, parent))
-        member.nonce, member.depth = nonce, depth
-        return member
-
-    async def _hear(self, asking: _Member, data: bytes, members: dict[str, _Member]) -> None:
-        """See whether it asks for children, and start them."""
-        if asking.nonce is None:
-            return
-        for line in asking.splitter.feed(data).split(b"\n"):
-            try:
-                tasks = read_request(line, asking.nonce, self.plan.count)
-                if tasks is None or tasks in asking.asked:  # said again, it's the same request
-                    continue
-                asking.asked.add(tasks)
-                self._check_room(asking, len(tasks))
-            except PlanError as error:
-                self._notice(f"{asking.child.name} asks for children, and gets none: {error}")
-                continue
-            names = [task.name or str(number) for number, task in enumerate(tasks, asking.had + 1)]
-            self._notice(f"{asking.child.name} asks for {len(tasks)}: {', '.join(names)}")
-            try:
-                for task, name in zip(tasks, names, strict=True):
-                    member = await self._begin_member(
-                        task, asking.had, f"{asking.child.name}.{name}", asking.depth + 1, asking.child
-                    )
-                    members[member.child.id] = member
-                    asking.had += 1
-            except WorktreeError as error:
-                self._notice(f"{asking.child.name} can't have more children: {error}")
-        if asking.splitter.pending > LONGEST_REQUEST:
-            asking.splitter.take()
-
-    def _check_room(self, asking: _Member, more: int) -> None:
-        """Raises PlanError if it can't have so many."""
-        ended = asking.child.completed
-        was_ended = asking.child.state == "stopping" or (ended is not None and ended.reason in _ENDED)
-        if was_ended or not self._may_start():
-            raise PlanError("it is being stopped")
-        if asking.had + more > self.plan.count:
-            raise PlanError(f"it has had {asking.had}, and may have {self.plan.count}")
-        if len(self.children) + more > TOTAL:
-            raise PlanError(f"{len(self.children)} have been started, and {TOTAL} are all that may be")
+            await family.run(roots, events)
 
     # --- what all have in common
-
-    def _metadata(self, task: Subtask, index: int, depth: int, parent: Child | None) -> TaskMetadata:
-        return TaskMetadata(
-            prompt=task.prompt,
-            index=index,
-            depth=depth,
-            pattern=self.plan.pattern,
-            parent=None if parent is None else parent.id,
-        )
 
     def _name(self, task: Subtask, index: int) -> str:
         alone = len(self.plan.subtasks) == 1
@@ -310,16 +214,16 @@ class Spawner:
 
     async def _begin(
         self, prompt: str, name: str, metadata: TaskMetadata, tree: Worktree | None = None
-    ) -> _Member:
+    ) -> Member:
         [name] = unique([name], [child.name for child in self._aggregator.children])
         if tree is None and self._worktrees is not None:
             tree = await self._worktrees.add(name)
         cwd = None if tree is None else tree.directory
         child = self._start(Work(prompt=prompt, name=name, metadata=metadata, cwd=cwd))
         self.children.append(child)
-        return _Member(child, 0, None, tree)
+        return Member(child, tree)
 
-    async def _finish(self, member: _Member) -> Completed:
+    async def _finish(self, member: Member) -> Completed:
         completed = await member.child.wait()
         if member.tree is not None:
             await self._leave(member.tree, member.child.name)

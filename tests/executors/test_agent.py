@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
 import axiom_trio
 from axiom_trio import AgentExecutor, Completed, Exit, SdkExecutor, SpecificationError, Supervision
@@ -127,6 +128,28 @@ async def test_it_is_steered_while_it_works() -> None:
     assert "heard more of it\ndone\n" in text
     assert child.completed is not None
     assert child.completed.ok
+
+
+async def test_a_long_prompt_comes_whole_before_any_message() -> None:
+    prompt = "say: ready\nhear\n" + "# filler\n" * 100_000
+    with trio.fail_after(PATIENCE):
+        async with axiom_trio.open_aggregator() as aggregator:
+            executor = AgentExecutor([*AGENT, "steered"], format="claude", prompt=prompt, steerable=True)
+            child = await aggregator.start(executor)
+            await child.write(b"the message\n")  # at once: the prompt is on its way
+    assert b"heard the message" in child.tail()
+
+
+async def test_a_message_to_one_that_never_read_its_prompt_is_not_waited_for() -> None:
+    with trio.fail_after(PATIENCE):
+        async with axiom_trio.open_aggregator() as aggregator:
+            prompt = "x" * 1_000_000
+            executor = AgentExecutor(["sleep", "1000"], format="claude", prompt=prompt, steerable=True)
+            child = await aggregator.start(executor)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(child.intervene, "are you there?")
+                await trio.testing.wait_all_tasks_blocked()
+                child.stop(grace=0)
 
 
 async def test_who_can_not_be_steered_refuses() -> None:
