@@ -51,6 +51,10 @@ KEYBOARD = "terminal/test_keyboard.py::test_"
 
 RUNTIME, IN_RUNTIME = "server/runtime.py", ("server/test_runtime.py",)
 CONTROL = "server/test_control.py::test_"
+GATE, IN_GATE = "sansio/gate.py", ("sansio/test_gate.py",)
+STREAM, LISTENER, FEED = "server/stream.py", "server/listener.py", "server/feed.py"
+WEBSOCKET = "server/test_websocket.py::test_"
+FRONT = "server/test_http.py::test_"
 
 PAGE = "server/page/"  # its mutants need chromium
 IN_PAGE = "server/test_page.py::test_"
@@ -654,15 +658,19 @@ MUTANTS = {
         REGION, "pieces += (_WRAP, _RESTORE)", "pieces += (_WRAP,)", IN_REGION
     ),
     "a footer is left behind": Mutant(
-        REGION, "return _WHOLE + _BELOW + SHOW_CURSOR", "return _WHOLE + SHOW_CURSOR", IN_REGION
+        REGION,
+        "self._footer = []\n        return _WHOLE + _make_room(1) + _BELOW + SHOW_CURSOR\n\n    def resized",
+        "self._footer = []\n        return _WHOLE + SHOW_CURSOR\n\n    def resized",
+        IN_REGION,
     ),
     "the whole terminal scrolls": Mutant(
         REGION, 'b"\\x1b[1;%dr\\x1b[0m" % (self.rows - count)', 'b"\\x1b[0m"', IN_REGION
     ),
+    "lines in the footer's place do not scroll up": Mutant(REGION, "_INDEX * count)", 'b"")', IN_REGION),
     "a size that changed is not taken in": Mutant(
         REGION,
-        "        self.rows, self.columns = rows, columns\n        if self._column:",
-        "        if self._column:",
+        "        self.rows, self.columns = rows, columns\n        self._to_come = rows\n        if self._column:",
+        "        self._to_come = rows\n        if self._column:",
         IN_REGION,
     ),
     "what is said while the terminal is taken is lost": Mutant(
@@ -854,6 +862,102 @@ MUTANTS = {
         "      this.attached = false;\n      return;\n",
         "",
         (f"{IN_PAGE}a_flood_is_bounded_and_one_can_read_back",),
+    ),
+    "any host will do": Mutant(GATE, "if host not in self._hosts and host != local:", "if False:", IN_GATE),
+    "two hosts are one": Mutant(GATE, "if len(hosts) != 1 or", "if not hosts or", IN_GATE),
+    "a forwarded name is ours over TLS, and so is this machine's": Mutant(
+        GATE, "return host in self._others\n", "return host in self._hosts\n", IN_GATE
+    ),
+    "the second token is compared only if the first is wrong": Mutant(
+        GATE,
+        "control = hmac.compare_digest(given, self._control)",
+        "control = not view and hmac.compare_digest(given, self._control)",
+        IN_GATE,
+    ),
+    "who may look on may do all": Mutant(
+        GATE, '("view",) if view else ()', '("view", "control") if view else ()', IN_GATE
+    ),
+    "one of two tokens opens": Mutant(GATE, "if len(tokens) == 1 else", "if tokens else", IN_GATE),
+    "the gate stands behind the page": Mutant(
+        LISTENER,
+        "            if refusal is not None:\n",
+        '            if refusal is not None and head.path == "/ws":\n',
+        (f"{FRONT}the_gate_stands_before_page_and_websocket",),
+    ),
+    "newcomers without end": Mutant(
+        LISTENER,
+        "if len(self._newcomers) > NEWCOMERS:",
+        "if False:",
+        (f"{FRONT}of_too_many_newcomers_the_oldest_goes",),
+    ),
+    "viewers without end": Mutant(
+        LISTENER,
+        "elif len(self._viewers) >= self._most:",
+        "elif False:",
+        (f"{FRONT}of_too_many_viewers_the_newest_is_told",),
+    ),
+    "no descriptors, and no pause": Mutant(
+        LISTENER,
+        "await trio.sleep(_PAUSE)",
+        "await trio.sleep(0)",
+        ("faults/test_server.py::test_T13_no_descriptors_at_accept",),
+    ),
+    "a head may take for ever": Mutant(
+        "server/http.py",
+        "with trio.fail_after(HEAD_TIME):",
+        "with trio.fail_after(1000):",
+        (f"{FRONT}who_says_nothing_is_cut",),
+    ),
+    "who breaks the protocol is not told": Mutant(
+        STREAM,
+        "if self.farewell is not None and self._last != _CLOSE_FRAME:",
+        "if False:",
+        (f"{WEBSOCKET}codes",),
+    ),
+    "nobody loses patience with a viewer": Mutant(
+        STREAM,
+        "with trio.move_on_after(PATIENCE):",
+        "with trio.move_on_after(1000):",
+        (f"{WEBSOCKET}who_takes_nothing_is_cut_and_holds_nobody_up",),
+    ),
+    "a viewer's patience is for the whole frame": Mutant(
+        STREAM,
+        "            self._last = _TEXT_FRAME\n            await self._send_parts",
+        "            self._last = _TEXT_FRAME\n            with trio.move_on_after(PATIENCE):\n"
+        "             await self._send_parts",
+        (f"{WEBSOCKET}who_takes_a_little_now_and_then_is_not_cut",),
+    ),
+    "what comes with the request is lost": Mutant(
+        STREAM,
+        "self._held += rest",
+        "pass",
+        (f"{WEBSOCKET}who_does_not_wait_for_the_answer",),
+    ),
+    "nobody is missed": Mutant(
+        "server/websocket.py",
+        "nursery.start_soon(websocket._ping, nursery)",
+        "pass",
+        (f"{WEBSOCKET}who_vanishes_is_found_by_a_ping",),
+    ),
+    "a gap is passed over": Mutant(
+        FEED,
+        "                line = encode(event)\n",
+        '                line = b"" if hasattr(event, "to_cursor") else encode(event)\n',
+        (f"{WEBSOCKET}who_has_fallen_out_of_the_history_is_told_what_is_missing",),
+    ),
+    "lines of one cursor are another's": Mutant(
+        "server/host.py",
+        "line = self._lines.get(event.cursor)",
+        "line = self._lines.get(event.cursor // 2 * 2)",
+        (f"{WEBSOCKET}two_viewers_see_the_same",),
+    ),
+    "viewers get what is left when the journal is closed": Mutant(
+        "engine/services.py",
+        "                    for farewell in self.farewells:\n                        nursery.start_soon(farewell)\n"
+        "                if self._archive is not None:\n                    self._archive.close()\n",
+        "                    if self._archive is not None:\n                        self._archive.close()\n"
+        "                    for farewell in self.farewells:\n                        nursery.start_soon(farewell)\n",
+        ("test_pace.py::test_at_the_end_of_a_run_its_journal_can_still_be_read",),
     ),
 }
 

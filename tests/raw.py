@@ -78,15 +78,16 @@ class Raw:
         while view:
             view = view[await self.socket.send(view) :]
 
-    async def _more(self) -> None:
-        data = await self.socket.recv(1 << 16)
+    async def more(self, size: int = 1 << 16) -> None:
+        """Take in some more."""
+        data = await self.socket.recv(size)
         if not data:
             raise EOFError
         self._held += data
 
     async def read(self, size: int) -> bytes:
         while len(self._held) < size:
-            await self._more()
+            await self.more()
         data, self._held = self._held[:size], self._held[size:]
         return data
 
@@ -94,14 +95,14 @@ class Raw:
         """All until it's closed, however that is done."""
         try:
             while True:
-                await self._more()
+                await self.more()
         except (EOFError, OSError):
             data, self._held = self._held, b""
             return data
 
     async def answer(self, *, bodiless: bool = False) -> Answer:
         while b"\r\n\r\n" not in self._held:
-            await self._more()
+            await self.more()
         text, self._held = self._held.split(b"\r\n\r\n", 1)
         first, *lines = text.decode("latin-1").split("\r\n")
         headers = dict(line.lower().split(": ", 1) for line in lines)

@@ -38,6 +38,10 @@ def test_the_guides_program_is_python() -> None:
     compile(examples()["In a program"], "guide", "exec")
 
 
+def test_the_guides_page_is_python() -> None:
+    compile(examples()["The page and the WebSocket"], "guide", "exec")
+
+
 def test_the_guides_rules_are_rules() -> None:
     [text] = re.findall(r"```toml\n(\[\[rules\]\].*?)```", GUIDE, re.DOTALL)
     names = [rule.name for rule in from_tables("guide", tomllib.loads(text)["rules"])]

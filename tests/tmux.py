@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from typing import TYPE_CHECKING, Self
 
 import pytest
@@ -64,9 +66,20 @@ class Tmux:
         """Type; names such as `Enter` and `C-c` are keys, all else is text."""
         self.call("send-keys", "-t", "main", *keys)
 
-    def resize(self, columns: int, rows: int) -> None:
-        """Change the size of the pane."""
-        self.call("resize-window", "-t", "main", "-x", str(columns), "-y", str(rows))
+    def resize(self, columns: int, rows: int, *, crossing: float = 0.0) -> None:
+        """Change the size of the pane; what was written for so many seconds before comes after the change."""
+        words = ("resize-window", "-t", "main", "-x", str(columns), "-y", str(rows))
+        if not crossing:
+            self.call(*words)
+            return
+        server = int(self.call("display-message", "-p", "#{pid}"))
+        os.kill(server, signal.SIGSTOP)
+        try:
+            client = subprocess.Popen(["tmux", "-S", self._socket, *words], env=self._env)
+            time.sleep(crossing)
+        finally:
+            os.kill(server, signal.SIGCONT)
+        assert client.wait(30) == 0
 
     def wait_for(self, found: str | Callable[[str], object], *, history: bool | int = False) -> str:
         """Wait until a text is to be seen, or something is true of the screen; returns the screen."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import trio
 
 from axiom_trio.cli import say
+from axiom_trio.cli.banner import banner
 from axiom_trio.cli.closing import Closing, failure, left_behind, why
 from axiom_trio.engine.wakeup import Wakeup
 from axiom_trio.sansio.amounts import format_seconds
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from axiom_trio.engine.aggregator import StreamAggregator
     from axiom_trio.engine.child import Child
     from axiom_trio.engine.screens import Screens
+    from axiom_trio.sinks.grouped import GroupedSink
 
 _MOST = 10_000  # lines that wait for a stderr that takes nothing; the end tells of all that failed
 
@@ -46,7 +48,8 @@ class Reporter:
     On a terminal that is all of it; elsewhere what failed, and a summary.
 
     When stdout and stderr are terminals, its lines go through the console's writer,
-    so that they never tear a line of the stream; and none comes before what it tells of.
+    so that they never tear a line of the stream; and none comes before what it tells of. Of a child whose
+    text waits for its turn, the end waits with it.
     """
 
     def __init__(self, options: RunOptions, sinks: Sequence[Sink]) -> None:
@@ -54,8 +57,13 @@ class Reporter:
         self._terminal = os.isatty(2)
         self._color = options.color == "always" or (options.color == "auto" and self._terminal)
         self._console = next((sink for sink in sinks if isinstance(sink, ConsoleSink) and os.isatty(1)), None)
+        self._grouped: GroupedSink | None = None
         if not self._terminal:
             self._console = None
+        elif options.output == "grouped" and os.isatty(1):
+            from axiom_trio.sinks.grouped import GroupedSink
+
+            self._grouped = next((sink for sink in sinks if isinstance(sink, GroupedSink)), None)
         names = [task.name for task in options.tasks]
         length = options.prefix_length
         self._labels = names if length is None else shorten(names, length)
@@ -69,12 +77,14 @@ class Reporter:
     def begin(self) -> None:
         """Tell what is about to run, before any of it says something."""
         if self._terminal and not self._options.quiet:
-            say(self._banner() + "\n")
+            say(self.paint("1", banner(self._options, os.environ)) + "\n")
 
     async def report(self, aggregator: StreamAggregator) -> None:
         """Tell of what happens until cancelled."""
         if not aggregator.guarded and sys.platform == "linux":
             self._tell("axiom-trio: no guardian could be started: if this is killed, its children live on")
+        if self._grouped is not None:
+            self._grouped.ending = lambda event: self._ending(aggregator.child(event.child), event)
         notices = aggregator.notices()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._write)
@@ -135,16 +145,6 @@ class Reporter:
 
     # --- what happens
 
-    def _banner(self) -> str:
-        options = self._options
-        count = len(options.tasks)
-        parts = [f"{count} child" + "ren" * (count != 1)]
-        if options.jobs is not None and options.jobs < count:
-            parts.append(f"{options.jobs} at once")
-        if options.journal is not None:
-            parts.append(f"journal {printable(options.journal)}")
-        return self.paint("1", "▶ " + " · ".join(parts))
-
     def _notice(self, child: Child, event: Any) -> None:
         label = self.label(child)
         if isinstance(event, Completed):
@@ -174,6 +174,24 @@ class Reporter:
 
     def _completed(self, child: Child, completed: Completed, *, say_now: bool = False) -> None:
         """Tell of its end: of each on a terminal, of failures elsewhere."""
+        if self._grouped is not None and not say_now:
+            return  # it comes behind the child's text
+        for text, key in self._end_of(child, completed):
+            if key in self._told:
+                continue
+            if say_now:
+                say(text + "\n")
+            else:
+                self._tell(text, key, after=completed.cursor)
+
+    def _ending(self, child: Child, completed: Completed) -> bytes:
+        """What stands behind the text of a child that has ended."""
+        lines = self._end_of(child, completed)
+        self._told.update(key for _, key in lines)
+        return "".join(text + "\n" for text, _ in lines).encode("utf-8", "backslashreplace")
+
+    def _end_of(self, child: Child, completed: Completed) -> list[tuple[str, str]]:
+        """The lines that tell of its end, and what each tells of."""
         lines: list[tuple[str, str]] = []
         label = self.label(child)
         took = format_duration(completed.duration)
@@ -189,13 +207,7 @@ class Reporter:
         if completed.escaped:
             text = left_behind(completed.escaped, child.name, kept=self._options.allow_daemons)
             lines.append((text, f"what {child.id} left behind"))
-        for text, key in lines:
-            if key in self._told:
-                continue
-            if say_now:
-                say(text + "\n")
-            else:
-                self._tell(text, key, after=completed.cursor)
+        return lines
 
     # --- writing
 

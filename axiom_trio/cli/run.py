@@ -158,6 +158,7 @@ class _Run:
                             return aggregator.start_soon(
                                 self._making.executor(task),
                                 name=task.name,
+                                metadata=task.metadata,
                                 supervision=attrs.evolve(supervision, **task.supervision),
                                 after=[children[other] for other in task.after],
                             )

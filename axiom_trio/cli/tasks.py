@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
+    from axiom_trio.sansio.events import TaskMetadata
+
 
 class UsageError(Exception):
     """The user asked for something that cannot be; `str` is the one line to print, exit status 2."""
@@ -28,7 +30,7 @@ class UsageError(Exception):
 class TaskSpec:
     """One child to start."""
 
-    __slots__ = ("after", "command", "cwd", "env", "name", "pty", "supervision")
+    __slots__ = ("after", "command", "cwd", "env", "metadata", "name", "pty", "supervision")
 
     def __init__(
         self,
@@ -57,6 +59,8 @@ class TaskSpec:
         self.pty = pty
         self.after: list[TaskSpec] = []
         self.supervision = supervision or {}
+        self.metadata: TaskMetadata | None = None
+        """What is known of it beyond its command, if it was spawned."""
 
     def document(self, masked: Callable[[str], str]) -> dict[str, Any]:
         """What a journal keeps of it, to run it again; `masked` takes the secrets out of a text."""

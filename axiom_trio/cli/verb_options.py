@@ -80,6 +80,7 @@ exit status is 1).
       --when now|idle        idle: when it has been silent for 2 s (now)
       --wait DURATION        how long to wait for that (60s)
       --secret               it may answer a prompt for a password
+      --force                also where a dialog of an agent takes it for an answer
       --id ID                the same ID is never sent twice
 """,
     "interrupt": """\
@@ -142,7 +143,14 @@ _ARGUMENTS = {  # how many: at least, at most, and what to say
 }
 
 
-_EXCLUDING = (("run", "url"), ("pty", "pipe"), ("match", "exit"), ("tail", "after"), ("keys", "secret"))
+_EXCLUDING = (
+    ("run", "url"),
+    ("pty", "pipe"),
+    ("match", "exit"),
+    ("tail", "after"),
+    ("keys", "secret"),
+    ("keys", "force"),
+)
 
 
 def _text(text: str) -> str:
@@ -190,6 +198,7 @@ _OPTIONS: dict[str, dict[str, Reader]] = {
         "when": ("", _when),
         "wait": ("", parse_duration),
         "secret": ("", None),
+        "force": ("", None),
         "id": ("", _text),
     },
     "interrupt": {},

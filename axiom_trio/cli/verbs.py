@@ -158,8 +158,9 @@ async def _deliver(
     text = options.text or ""
     if options.get("keys"):
         return await client.press(child.id, text, id=options.get("id"))
+    secret, force = bool(options.get("secret")), bool(options.get("force"))
     return await client.intervene(
-        child.id, text, id=options.get("id"), when=when, wait=wait, secret=bool(options.get("secret"))
+        child.id, text, id=options.get("id"), when=when, wait=wait, secret=secret, force=force
     )
 
 

@@ -137,10 +137,11 @@ class Child:
         A line cut by that bound is left out, unless it is the only one.
         """
         recent = self._port.recent
-        lines = recent.split(b"\n")
+        lines = recent.rsplit(b"\n", max(0, n) + 1)
+        whole = len(lines) <= n + 1  # otherwise what's left is no line, and not among the last
         if not lines[-1]:
             lines.pop()
-        if len(recent) < self._port.meter.bytes and len(lines) > 1:
+        if whole and len(recent) < self._port.meter.bytes and len(lines) > 1:
             del lines[0]
         return [line.removesuffix(b"\r") for line in lines[-n:]] if n > 0 else []
 
@@ -211,7 +212,7 @@ class Child:
     async def write(self, data: bytes) -> None:
         """Write bytes into its input, as they are; several writers take turns.
 
-        **Cancellation:** an unknown part may have been written.
+        **Cancellation:** what is begun is finished if it reads on within a second; else a part was written.
 
         Raises:
             NotRunningError: It has not started, or has ended.
@@ -237,6 +238,7 @@ class Child:
         id: str | None = None,  # noqa: A002 (the field's name)
         secret: bool = False,
         enter: bool = True,
+        force: bool = False,
     ) -> Receipt:
         """Write a message into the running child, as if typed and sent with Enter.
 
@@ -248,13 +250,15 @@ class Child:
                 first is returned instead. Default: random.
             secret: Whether it may answer a prompt for a password; it's shown as `***`.
             enter: Whether Enter is pressed in the end.
+            force: Whether it's sent though a known dialog of an agent, open now, takes it for an answer.
 
         Returns:
             What became of it; refused if it has ended, has no input, or could not take it.
         """
         from axiom_trio.engine.interventions import Message, deliver  # most children are never typed to
 
-        return await deliver(self, Message(id or random_id(), text, enter=enter, secret=secret))
+        message = Message(id or random_id(), text, enter=enter, secret=secret, force=force)
+        return await deliver(self, message)
 
     async def press(
         self,

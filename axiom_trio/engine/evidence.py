@@ -8,8 +8,9 @@ What counts, once the child's input holds nothing of the message any more (`conf
   what a rule saw on its screen, and answered, is no longer there.
 * `it answered`: the child, silent for a second before, wrote something after Enter that is no echo.
 
-If the input holds it still, it's `queued`; if nothing is seen within a second, `unconfirmed`. Of a pipe
-no more is known than whether it was read.
+If the input holds it still, it's `queued`, and so is what an agent at work shows as kept for later (where
+screens are followed); if nothing is seen within a second, `unconfirmed`. Of a pipe no more is known than
+whether it was read.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Final, final
 
 import trio
 
+from axiom_trio.engine.looking import agent_is_busy, shows_queued
 from axiom_trio.sansio.echo import EchoFilter, terminal_echo
 from axiom_trio.sansio.events import Receipt
 
@@ -34,6 +36,8 @@ EVIDENCE_WITHIN: Final = 1.0
 """Seconds from Enter within which a child shows that it took a message, or it's unconfirmed."""
 REDRAW_AFTER: Final = 0.25
 """Seconds of silence after which what a program in raw mode shows while it's typed to is due to that."""
+QUEUED_WITHIN: Final = 0.5
+"""Seconds within which an agent at work shows that it keeps a message for later."""
 GONE: Final = "the prompt is gone"
 GONE_FOR: Final = 0.1
 """Seconds for which a prompt must have left a screen: one that is drawn anew is missing for a moment."""
@@ -47,6 +51,7 @@ class Trace:
 
     __slots__ = (
         "_attempt",
+        "_busy",
         "_child",
         "_expected",
         "_lines",
@@ -68,6 +73,7 @@ class Trace:
         self._row = b""
         self._lines = 0
         self._sent = 0.0
+        self._busy = mode is not None and agent_is_busy(child)
         self.written = False
         """Whether a write has succeeded."""
 
@@ -97,18 +103,20 @@ class Trace:
             echo.entered(trio.current_time(), line_end=False)
 
     async def receipt(
-        self, receipt: str, *, entered: bool, gone: Callable[[], bool] | None = None
+        self, receipt: str, *, entered: bool, text: str = "", gone: Callable[[], bool] | None = None
     ) -> Receipt:
         """Wait until it's known what became of it.
 
         Args:
             receipt: Its id.
             entered: Whether Enter ended it.
+            text: What was said, if anything.
             gone: Whether the prompt that it answers has left the screen.
         """
         left = float("inf")  # since when the prompt is not on the screen
         executor = self._child._executor
         deadline = self._sent + EVIDENCE_WITHIN
+        kept = self._sent + QUEUED_WITHIN if self._busy and text else 0.0
         pause, longest = _POLL
         while True:
             # In this order: what shows that Enter has come through shows that its input can be asked.
@@ -117,7 +125,10 @@ class Trace:
                 left = min(left, trio.current_time()) if gone() else float("inf")
                 evidence = GONE if trio.current_time() - left >= GONE_FOR else None
             pending = executor.pending_input()
-            if evidence is not None and not pending:
+            now = trio.current_time()
+            if kept and shows_queued(self._child, text):
+                return Receipt(receipt, "queued", "it keeps it for later")
+            if evidence is not None and not pending and now >= kept:
                 return Receipt(receipt, "confirmed", evidence)
             if self._mode is None and not pending:
                 return Receipt(receipt, "unconfirmed", "a pipe can't say more")

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, final
 import trio
 
 from axiom_trio.engine.evidence import ENTER_PAUSE, Trace
+from axiom_trio.engine.looking import open_dialog
 from axiom_trio.sansio.errors import NotRunningError, NotWritableError, sentence
 from axiom_trio.sansio.events import Receipt
 from axiom_trio.sansio.keys import neutralise
@@ -53,13 +54,14 @@ class Message:
         text: What to say.
         keys: Or what to press, each a write of its own; `text` is how that is shown.
         enter: Whether Enter ends the text.
+        force: Whether it's sent though a dialog of an agent would take it for an answer.
         secret: Whether it may answer a prompt for a password; it's shown as `***`.
         rule: The rule whose it is.
         hold: Called right before it's sent: why it's not to be sent after all, or None.
         gone: Whether the prompt on the child's screen that it answers is gone.
     """
 
-    __slots__ = ("attempted", "enter", "gone", "hold", "id", "keys", "rule", "secret", "text")
+    __slots__ = ("attempted", "cut", "enter", "force", "gone", "hold", "id", "keys", "rule", "secret", "text")
 
     def __init__(
         self,
@@ -69,6 +71,7 @@ class Message:
         keys: list[bytes] | None = None,
         enter: bool = True,
         secret: bool = False,
+        force: bool = False,
         rule: str | None = None,
         hold: Callable[[], str | None] | None = None,
         gone: Callable[[], bool] | None = None,
@@ -78,10 +81,13 @@ class Message:
         self.keys = keys
         self.enter = enter
         self.secret = secret
+        self.force = force
         self.rule = rule
         self.hold = hold
         self.gone = gone
         self.attempted = False
+        self.cut = False
+        """Whether it was given up while its text was written."""
 
     def writes(self, mode: InputMode | None) -> list[bytes]:
         """What to write, one after the other."""
@@ -136,8 +142,8 @@ class Inbox:
 async def deliver(child: Child, message: Message) -> Receipt:
     """Write a message into a child, unless it was written already; say what became of it.
 
-    **Cancellation:** while it waits for its turn nothing is written, while the text is written an unknown
-    part of that; after that Enter follows all the same.
+    **Cancellation:** while it waits for its turn nothing is written. A text that is begun is finished, and
+    Enter follows all the same; but for a child that reads no more it's cut, and its receipt says so.
     """
     inbox = child._inbox
     if inbox is None:
@@ -153,7 +159,8 @@ async def deliver(child: Child, message: Message) -> Receipt:
         receipt = await _deliver(child, inbox, message)
     finally:
         if receipt is None and message.attempted:
-            receipt = Receipt(message.id, "unconfirmed", "cancelled while it was written")
+            why = "cut: " * message.cut + "cancelled while it was written"
+            receipt = Receipt(message.id, "unconfirmed", why)
         elif receipt is None:
             receipt = Receipt(message.id, "refused", "cancelled before it was written")
         fate.receipt = receipt
@@ -192,7 +199,8 @@ async def _deliver(child: Child, inbox: Inbox, message: Message) -> Receipt:
             return Receipt(message.id, "unconfirmed", why)
         if mode is not None:
             inbox.free_at = trio.current_time() + ENTER_PAUSE
-    return await trace.receipt(message.id, entered=message.enter, gone=message.gone)
+    said = message.text if message.keys is None and not message.secret else ""
+    return await trace.receipt(message.id, entered=message.enter, text=said, gone=message.gone)
 
 
 def _refusal(child: Child, message: Message, mode: InputMode | None, writes: list[bytes]) -> str | None:
@@ -208,6 +216,10 @@ def _refusal(child: Child, message: Message, mode: InputMode | None, writes: lis
             return f"a line of {longest} bytes: its terminal would cut it at {LONGEST_LINE}"
     if not message.secret and _types(message) and _asks_for_secret(child, mode):
         return ASKS_FOR_PASSWORD
+    if mode is not None and message.keys is None and message.rule is None and not message.force:
+        question = open_dialog(child)
+        if question is not None:
+            return f"it asks {child._aggregator._masked(question)!r}: press keys to answer"
     return None
 
 
@@ -240,6 +252,7 @@ async def _write(child: Child, writes: list[bytes], message: Message, trace: Tra
             try:
                 await child._put(data)
             except BaseException:
+                message.cut = True
                 trace.abandon()
                 raise
         trace.written = True

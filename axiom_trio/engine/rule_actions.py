@@ -188,13 +188,18 @@ class Actions:
             stood = timed or (rule.match is not None and rule.match.search(open_line) is not None)
             if stood and watched.spoken != spoken:
                 return "it went on meanwhile"
-        if rule.unless is not None and rule.unless.search(plain(child._port.recent)):
+        if rule.unless is not None and rule.unless.search(self._shown(child, rule)):
             return "its veto matched"
         entry.state.attempted(self._clock())
         if entry.writes:
             watched.answered = watched.spoken
             watched.answer_until = self._clock() + ANSWER
         return None
+
+    def _shown(self, child: Child, rule: Rule) -> bytes:
+        """Where a veto is looked for: on the screen, if the rule looks there, else in the last lines."""
+        screen = rows_of(self._aggregator, child) if rule.on == "screen" else None
+        return plain(child._port.recent) if screen is None else screen
 
     async def _call(self, child: Child, fired: Fired) -> None:
         rule = fired.rule
@@ -231,3 +236,9 @@ class Actions:
 
     def _sentence(self, error: Exception) -> str:
         return self._aggregator._masked(sentence(error))
+
+
+def rows_of(aggregator: StreamAggregator, child: Child) -> bytes | None:
+    """The rows of a child's screen, if it has one."""
+    terminal = aggregator.screens.of(child)
+    return None if terminal is None else "\n".join(terminal.text()).rstrip().encode()

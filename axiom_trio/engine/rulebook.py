@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final, final
 
 import trio
 
-from axiom_trio.engine.rule_actions import HUMAN, Actions, Entry, Watched
+from axiom_trio.engine.rule_actions import HUMAN, Actions, Entry, Watched, rows_of
 from axiom_trio.engine.wakeup import Wakeup
 from axiom_trio.sansio.events import Completed, Output, Restarting, Started
 from axiom_trio.sansio.plain import PlainText, plain
@@ -199,7 +199,8 @@ class Rulebook:
         watched.spoken += 1
         now = self._now()
         # Read once for all rules: that takes as long as all the rest.
-        screen = self._screen(watched.child) if any(e.rule.on == "screen" for e in watched.entries) else None
+        looks = any(entry.rule.on == "screen" for entry in watched.entries)
+        screen = rows_of(self._aggregator, watched.child) if looks else None
         for entry in watched.entries:
             if event.cursor >= entry.since:
                 if entry.rule.on == "screen":
@@ -262,14 +263,9 @@ class Rulebook:
                 least = min(least, entry.state.due(now, silent))
         return least
 
-    def _screen(self, child: Child) -> bytes | None:
-        """The rows of its screen, if it has one."""
-        terminal = self._aggregator.screens.of(child)
-        return None if terminal is None else "\n".join(terminal.text()).rstrip().encode()
-
     def _look_at_screen(self, watched: Watched, entry: Entry, now: float, silent: float) -> float:
         """A screen is followed at its own pace: look at it again for a while after there was output."""
-        screen = self._screen(watched.child)
+        screen = rows_of(self._aggregator, watched.child)
         if screen != entry.screen:
             entry.screen = screen
             entry.state.output(b"", now, open_line=watched.open, screen=screen)

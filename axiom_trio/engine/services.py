@@ -101,7 +101,7 @@ class Services:
         self.served = trio.Event()
         """Set when all is written."""
         self._on_sinks_gone = on_sinks_gone
-        self._screens: Screens | None = None
+        self.screens: Screens | None = None
         self._helpers: trio.Nursery | None = None
         self._patience: float | None = None
 
@@ -139,11 +139,11 @@ class Services:
 
     def follow_screens(self, children: Mapping[str, Child]) -> Screens:
         """Follow the screens of children from now on."""
-        if self._screens is None:
+        if self.screens is None:
             from axiom_trio.engine.screens import Screens  # most runs show none
 
-            self._screens = Screens(children, self.merger, self.run_beside, self._formatter_of)
-        return self._screens
+            self.screens = Screens(children, self.merger, self.run_beside, self._formatter_of)
+        return self.screens
 
     def _formatter_of(self, sink: Sink) -> TextFormatter | None:
         outlet = next((outlet for outlet in self.outlets if outlet.sink is sink), None)
@@ -151,9 +151,9 @@ class Services:
 
     async def finish_screens(self) -> None:
         """Let screens say what they still have to say, while there's a sink to say it to."""
-        if self._screens is not None:
+        if self.screens is not None:
             with trio.move_on_after(_LAST_ROWS, shield=True):
-                await self._screens.finish()
+                await self.screens.finish()
 
     @property
     def broken_lines(self) -> int:

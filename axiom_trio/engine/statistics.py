@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, final
 import attrs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from axiom_trio.engine.aggregator import StreamAggregator
+    from axiom_trio.engine.child import Child
     from axiom_trio.sansio.events import ChildStatistics
 
 
@@ -42,8 +45,8 @@ class AggregatorStatistics:
     """All children, in order of being given."""
 
 
-def figures(aggregator: StreamAggregator) -> AggregatorStatistics:
-    """The figures of an aggregator, as of now."""
+def figures(aggregator: StreamAggregator, children: Sequence[Child] | None = None) -> AggregatorStatistics:
+    """The figures of an aggregator, as of now; `children` of these alone, if given."""
     merger, log = aggregator._merger, aggregator._log
     return AggregatorStatistics(
         active=merger.active,
@@ -58,5 +61,7 @@ def figures(aggregator: StreamAggregator) -> AggregatorStatistics:
         log_lag=log.lag,
         log_full=log.full,
         broken_lines=aggregator._services.broken_lines,
-        children=tuple(child.statistics() for child in aggregator.children),
+        children=tuple(
+            child.statistics() for child in (aggregator.children if children is None else children)
+        ),
     )

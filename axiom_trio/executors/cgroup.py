@@ -24,8 +24,10 @@ _mover: Thread | None = None
 def enter_soon() -> None:
     """Move this process into a cgroup of its own, in a thread; nothing happens where that can't be."""
     global _mover
-    _mover = Thread(target=_enter, name="cgroup", daemon=True)
-    _mover.start()
+    mover = Thread(target=_enter, name="cgroup", daemon=True)
+    with suppress(RuntimeError):  # there are to be no more threads: then it's done without
+        mover.start()
+        _mover = mover
 
 
 def entered() -> str | None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import trio
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+FINISH: Final = 1.0
+"""Seconds that a write may take which is cancelled half done."""
 
 
 def unread(descriptor: int) -> int | None:
@@ -26,7 +29,8 @@ def unread(descriptor: int) -> int | None:
 async def write_all(descriptor: int, data: bytes, is_open: Callable[[], bool]) -> None:
     """Write all of `data`, waiting while the other side doesn't read.
 
-    **Cancellation:** an unknown part may have been written.
+    **Cancellation:** what is begun is finished, if the other side reads on within `FINISH` seconds; else an
+    unknown part was written.
 
     Args:
         descriptor: Where to write.
@@ -39,13 +43,22 @@ async def write_all(descriptor: int, data: bytes, is_open: Callable[[], bool]) -
         trio.ClosedResourceError: The descriptor was closed meanwhile.
     """
     await trio.lowlevel.checkpoint()
-    view = memoryview(data)
-    while view:
-        if not is_open():
-            raise trio.ClosedResourceError("its input was closed meanwhile")
-        try:
-            view = view[os.write(descriptor, view) :]
-        except BlockingIOError:
-            await trio.lowlevel.wait_writable(descriptor)
-        except OSError as error:  # EPIPE, or EIO of a terminal whose other side is gone
-            raise trio.BrokenResourceError("its input is closed") from error
+    with trio.CancelScope() as scope:
+        view = memoryview(data)
+        while view:
+            if not is_open():
+                raise trio.ClosedResourceError("its input was closed meanwhile")
+            try:
+                view = view[os.write(descriptor, view) :]
+            except BlockingIOError:
+                try:
+                    await trio.lowlevel.wait_writable(descriptor)
+                except trio.Cancelled:
+                    if len(view) == len(data) or scope.shield:
+                        raise
+                    scope.shield = True
+                    scope.deadline = trio.current_time() + FINISH
+            except OSError as error:  # EPIPE, or EIO of a terminal whose other side is gone
+                raise trio.BrokenResourceError("its input is closed") from error
+    if scope.cancelled_caught:
+        await trio.lowlevel.checkpoint()  # raises what was caught: a part is missing

@@ -179,7 +179,10 @@ class Cells(pyte.Screen):
         top, bottom = self.margins or Margins(0, self.lines - 1)
         if self.cursor.y == bottom and not top and not self.alternate:
             self._scrolled(self.buffer[0])
-        super().index()
+        if self.cursor.y > bottom:  # below the margins nothing scrolls; pyte would go up to them
+            self.cursor.y = min(self.cursor.y + 1, self.lines - 1)
+        else:
+            super().index()
 
     def scroll(self, count: int) -> None:
         """Scroll up, or down for a negative count, the cursor staying where it is."""

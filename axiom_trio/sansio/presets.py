@@ -43,6 +43,24 @@ _WAITING: Final = (
     r"|^[^\n]*(?:[Ee]nter to (?:confirm|select|submit|continue)|[Ee]sc to (?:cancel|exit))[^\n]*)"
 )
 """What looks as if it waited for a choice, at the end of what is shown."""
+MENU_ROW: Final = rf"^{_EDGE}{_POINTER}[ \t]*(?:{_CHOICE}|(?:Yes|No|Allow|Trust)\b[^\n]*)(?:{_ROW}){{0,20}}"
+"""The marked choice of a dialog, and what may stand below it."""
+END_OF_MENU: Final = r"(?:\s|│)*\Z"
+QUESTIONS: Final = (
+    r"Do you want to (?:proceed|make this edit to|create|overwrite|use this API key)\b[^\n]*"
+    r"|Would you like to (?:run the following command|make the following edits)\?"
+    r"|Apply this change\?|Allow execution of[^\n]*|Exit plan mode\?"
+    r"|Do you trust the files in this folder\?|Trust this folder\?"
+    r"|Quick safety check: Is this a project you created or one you trust\?"
+)
+"""What agents ask in dialogs in which Enter takes the marked choice; the first row of it."""
+ABOVE_INPUT: Final = (
+    r"(?m)^[ \t]*❯ %(text)s[^\n]*\n(?:[ \t]+[^\n]*\n){0,8}?[ \t]*⎿[ \t]*Queued\b",
+    r"(?m)^[ \t]*(?:❯|>) %(text)s[^\n]*\n(?:[^\n]*\n){0,60}?[ \t]*❯ Press up to edit queued messages",
+    r"(?m)^[ \t]*Queued \([^\n]*edit\):[ \t]*\n(?:[ \t]+[^\n]*\n){0,20}?[ \t]+%(text)s",
+    r"(?m)^› %(text)s[^\n]*\n(?:[ \t]*\n|[ \t]+[^\n]*\n){0,8}?• Working \(",
+)
+"""How agents at work show a message, or the last of them, that they keep for later."""
 _PASSWORD: Final = r"(?i:pass(?:word|phrase|code)|\bPIN\b|one-time code)[^\n]{0,100}[:?][ \t]*\Z"
 _NOT_NOW: Final = rf"(?:{_WAITING}(?:\s|│)*\Z)|{_PASSWORD}"
 """Against messages: where a choice or a password is waited for, a text would be taken for it."""

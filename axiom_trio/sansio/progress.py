@@ -88,9 +88,11 @@ def _text(line: bytes) -> str:
 class ProgressTracker:
     """Follows the progress of one child."""
 
-    __slots__ = ("_candidate", "_fraction", "_seen")
+    __slots__ = ("_candidate", "_counts", "_fraction", "_looked", "_seen")
 
     def __init__(self) -> None:
+        self._looked: tuple[bytes, bool] | None = None
+        self._counts = False  # whether what was looked at last has a figure that counts
         self._fraction: float | None = None
         self._seen = 0.0
         self._candidate: tuple[str, Figure, bool] | None = None  # where, what, and whether it has moved
@@ -103,6 +105,12 @@ class ProgressTracker:
             now: Any clock's seconds.
             is_open: Whether the line has not ended.
         """
+        if (line, is_open) == self._looked:
+            if self._counts:
+                self._seen = now
+            return
+        self._looked = line, is_open
+        self._counts = False
         text = _text(line)
         if "[PROGRESS]" in text:
             self._count(find_figure(text.partition("[PROGRESS]")[2]), now)
@@ -129,6 +137,7 @@ class ProgressTracker:
         if figure is not None:
             self._fraction = figure.fraction
             self._seen = now
+            self._counts = True
 
     def _compare(self, where: str, figure: Figure | None, now: float) -> None:
         if figure is None:

@@ -21,6 +21,7 @@ SCROLLED: Final = 500
 """Rows kept that have scrolled off and were not asked for."""
 
 _HISTORY: Final = 1000  # rows given, known again after the screen was cleared
+_LIKE: Final = 500  # kinds of rows that are known again
 _NUMBERS = re.compile(r"[0-9]+(?:[.,:/][0-9]+)*")
 _SPINNERS = re.compile("[\u2800-\u28ff◐◓◑◒◴◷◶◵✢✳✶✻✽✺✦✧·∙•●○◌]+|(?<!\\S)[|/\\\\-](?!\\S)")
 _BARS = re.compile("[█▉▊▋▌▍▎▏▐░▒▓━╸╺#=>\\-. …]{2,}")
@@ -28,7 +29,7 @@ _BARS = re.compile("[█▉▊▋▌▍▎▏▐░▒▓━╸╺#=>\\-. …]{2
 
 def _likeness(text: str) -> str:
     """What is left of a row without what only moves: numbers, spinners, bars."""
-    return _BARS.sub(" ", _SPINNERS.sub("*", _NUMBERS.sub("0", text))).strip(" .…")
+    return " ".join(_BARS.sub(" ", _SPINNERS.sub("*", _NUMBERS.sub("0", text))).strip(" .…").split())
 
 
 @final
@@ -50,6 +51,7 @@ class VirtualTerminal:
         """The size it was given; what it has may be less."""
         self._given: dict[bool, list[str]] = {False: [], True: []}
         self._history: deque[int] = deque(maxlen=_HISTORY)
+        self._most: dict[tuple[bool, str], int] = {}  # how many rows of a kind were there at once, at most
         self._lost = 0
         self.fed = 0
         """Bytes it was fed."""
@@ -114,7 +116,9 @@ class VirtualTerminal:
 
         These are the rows that have scrolled off the main screen, and those on the screen; not what
         was there before, wherever it is now, nor rows in which only a number, a bar or a spinner has
-        changed. Such a row comes in its last state when it scrolls off, or at the end.
+        changed, nor, while nothing scrolls off, more of a kind than were there at once before: a table
+        that is sorted anew all the time says each of its rows once. Such a row comes in its last state when
+        it scrolls off, or at the end.
 
         Args:
             quiet: The child is silent; else the row of the cursor may be half written, and is left out.
@@ -147,6 +151,8 @@ class VirtualTerminal:
             text = plain(line, cells.columns)
             if text and not is_given(text):
                 rows.append(self._give(text, line))
+        if self._scrolled:
+            self._most.clear()  # it goes on: what is like something before is no table's row
         self._scrolled.clear()
         given: list[str] = []
         fresh: list[tuple[int, str]] = []
@@ -162,15 +168,25 @@ class VirtualTerminal:
         if not final:
             for old in (+before).elements():
                 alike.setdefault(_likeness(old), []).append(old)
+        there = Counter(map(_likeness, given))
         for y, text in fresh:
             likeness = _likeness(text)
+            there[likeness] += 1
             if alike.get(likeness):
                 given.append(alike[likeness].pop())
-            elif likeness or final:
+            elif final or (likeness and there[likeness] > self._most.get((cells.alternate, likeness), 0)):
                 rows.append(self._give(text, cells.buffer[y]))
                 given.append(text)
+        self._note(cells.alternate, there)
         self._given[cells.alternate] = given
         return rows
+
+    def _note(self, alternate: bool, there: Counter[str]) -> None:
+        for likeness, count in there.items():
+            key = alternate, likeness
+            self._most[key] = max(count, self._most.pop(key, 0))
+        while len(self._most) > _LIKE:
+            del self._most[next(iter(self._most))]
 
     def _give(self, text: str, line: Line) -> bytes:
         from axiom_trio.sansio.styles import render

@@ -168,6 +168,7 @@ class Client:
         when: Literal["now", "idle"] | None = None,
         wait: float | None = None,
         secret: bool = False,
+        force: bool = False,
     ) -> Receipt:
         """Write a message into a child, as `Child.intervene` does.
 
@@ -178,11 +179,11 @@ class Client:
             when: `idle`: as soon as it has been silent for 2 s, within `wait` seconds.
             wait: See `when`.
             secret: Whether it may answer a prompt for a password.
+            force: Whether it's sent though a dialog of an agent takes it for an answer.
         """
         ms = None if wait is None else round(wait * 1000)
-        reply = await self.request(
-            "intervene", id=id, task=task, text=text, when=when, wait=ms, secret=secret or None
-        )
+        asked = {"when": when, "wait": ms, "secret": secret or None, "force": force or None}
+        reply = await self.request("intervene", id=id, task=task, text=text, **asked)
         return Receipt(reply["receipt"], reply["state"], reply["reason"])
 
     async def press(

@@ -180,6 +180,7 @@ def refusal(error: BaseException, address: Address) -> ConnectError | None:
             401: "it doesn't know the token; perhaps it was started anew",
             403: "it refuses who asks",
             421: f"it isn't called {where}; start it with --allow-host {where}",
+            429: "it was given too many wrong tokens; try again in a moment",
             503: "it has too many viewers",
         }.get(error.status_code, f"it answered {error.status_code}")
         return ConnectError(f"{where} refused the connection: {why}")

@@ -117,7 +117,7 @@ class Feed:
                 line = encode(event)
                 size += len(line)
                 lines.append(line)
-            size += 1024  # of those that it does not want there may be many
+            size += _FRAME // 4  # of those that it does not want there may be many, on disk
             cursor.advance(batch)
             moved = True
         return b"".join(lines), moved

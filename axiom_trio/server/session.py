@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Protocol, final
 
 import msgspec
@@ -27,6 +28,7 @@ _MOST_UNANSWERED: Final = 64  # then it asks, and does not listen
 _SILENT: Final = 2.0  # seconds after which a child counts as idle
 _FAREWELL: Final = 2.0  # seconds for what is left
 _HISTORY: Final = 1024 * 1024
+_SPAN: Final = 256  # events looked at first, from the end backwards
 _MOST_WRITTEN: Final = 64 * 1024
 
 
@@ -179,27 +181,47 @@ class Session:
         return self._host.status()
 
     async def _history(self, data: dict[str, Any]) -> dict[str, Any]:
-        after, before = int(data.get("after", -1)), int(data["before"])
+        log = self._aggregator._log
+        after, before = int(data.get("after", -1)), min(int(data["before"]), log.next)
         limit = min(int(data.get("limit", _HISTORY)), _HISTORY)
         tasks = data.get("tasks")
         encoder = Encoder(self._host, {"tasks": tasks} if tasks is not None else {})
-        found: list[bytes] = []
+        oldest, span = max(after + 1, log.oldest, 0), _SPAN
+        while True:  # from the end backwards: what is wanted is the last of perhaps very much
+            start = max(oldest, before - span)
+            found, more = await self._lines_between(start, before, limit, encoder)
+            if more or start <= oldest:
+                break
+            span *= 4
+        events = [msgspec.Raw(line.rstrip()) for line in found]  # a reply is one line
+        return {"events": events, "more": more, "oldestCursor": log.oldest}
+
+    async def _lines_between(
+        self, start: int, before: int, limit: int, encoder: Encoder
+    ) -> tuple[list[bytes], bool]:
+        """The lines from a cursor up to another, the last of them if it's too much, and whether it is."""
+        found: deque[bytes] = deque()
         size, more = 0, False
-        before = min(before, self._aggregator._log.next)
-        if after + 1 < before:
-            async with self._aggregator.subscribe(after, lossless=False) as events:
+        if start < before:
+            async with self._aggregator.subscribe(start - 1, lossless=False) as events:
                 async for event in events:
                     at = event.to_cursor - 1 if isinstance(event, Gap) else event.cursor
                     if at < before and (text := encoder.encode(event)):
                         found.append(text)
                         size += len(text)
                     while size > limit and len(found) > 1:
-                        size -= len(found.pop(0))
+                        size -= len(found.popleft())
                         more = True
                     if at >= before - 1:
                         break
-        events_found = [msgspec.Raw(text[:-1]) for text in found]
-        return {"events": events_found, "more": more, "oldestCursor": self._aggregator._log.oldest}
+        return [*found], more
+
+    async def _screen(self, data: dict[str, Any]) -> dict[str, Any]:
+        """What a full-screen child shows; followed from the first time that anybody asks for one."""
+        terminal = self._aggregator.screens.of(self._child(data))
+        if terminal is None:
+            return {"screen": None}
+        return {"screen": {"text": terminal.text(), "cursor": terminal.cursor, "size": terminal.size}}
 
     async def _intervene(self, data: dict[str, Any]) -> dict[str, Any]:
         child, text, id_ = self._child(data), data["text"], data.get("id")
@@ -212,8 +234,8 @@ class Session:
                     await trio.sleep(max(0.05, _SILENT - child.statistics().idle))
             if waiting.cancelled_caught:
                 return {"receipt": id_, "state": "refused", "reason": f"it was not silent within {wait:g} s"}
-        secret = bool(data.get("secret"))
-        return _told(await child.intervene(text, id=str(id_) if id_ else None, secret=secret))
+        secret, force = bool(data.get("secret")), bool(data.get("force"))
+        return _told(await child.intervene(text, id=str(id_) if id_ else None, secret=secret, force=force))
 
     async def _press(self, data: dict[str, Any]) -> dict[str, Any]:
         id_ = data.get("id")
@@ -273,11 +295,12 @@ def _told(receipt: Receipt) -> dict[str, Any]:
     return {"receipt": receipt.id, "state": receipt.state, "reason": receipt.reason}
 
 
-_VIEW: Final = frozenset(["ping", "status", "history"])
+_VIEW: Final = frozenset(["ping", "status", "history", "screen"])
 _REQUESTS: Final[dict[str, Callable[[Session, dict[str, Any]], Awaitable[dict[str, Any]]]]] = {
     "ping": Session._ping,
     "status": Session._status,
     "history": Session._history,
+    "screen": Session._screen,
     "intervene": Session._intervene,
     "press": Session._press,
     "write": Session._write,

@@ -10,6 +10,8 @@ from axiom_trio.sansio.text import TextFormatter
 from axiom_trio.sinks.descriptor import DescriptorSink
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from axiom_trio.sansio.cursor import Batch, Buffer
     from axiom_trio.sansio.linefilter import LineFilter
     from axiom_trio.sansio.text import TextFormat
@@ -41,6 +43,8 @@ class GroupedSink(DescriptorSink):
         self._ended: list[str] = []
         self._indexes: dict[str, int] = {}
         self._live: str | None = None
+        self.ending: Callable[[Completed], bytes] | None = None
+        """What is to be said behind the text of a child that has ended: lines, or nothing."""
 
     async def write(self, batch: Batch) -> None:
         """See `Sink.write`."""
@@ -56,6 +60,8 @@ class GroupedSink(DescriptorSink):
                 continue
             await self._put(child, formatter.event(event))
             if type(event) is Completed:
+                if self.ending is not None and (said := self.ending(event)):
+                    await self._put(child, [said])
                 del self._formatters[child]
                 if child in self._spools:
                     self._ended.append(child)

@@ -1,20 +1,22 @@
 """The rows below the stream: how the run stands, and how each child does.
 
 Rows are laid out in cells, not characters, and cut to the terminal's width. Columns only ever
-grow, so that nothing jumps from one drawing to the next.
+grow, so that nothing jumps from one drawing to the next. It's done in small steps, since each keeps the
+stream waiting: `lay` takes in one child, and `rows` makes one row at a time.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple, final
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len as cell_len_of_any
+from rich.cells import set_cell_size
 
 from axiom_trio.sansio.amounts import format_count, format_seconds, format_size
 from axiom_trio.sansio.names import shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 _BAR: Final = 10  # cells
 _SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -66,6 +68,17 @@ class ChildRow(NamedTuple):
     """What it has written of a line that has not ended: a prompt, a bar."""
 
 
+class Laid(NamedTuple):
+    """A child's row, in columns."""
+
+    cells: tuple[str, ...]
+    widths: tuple[int, ...]
+    color: str
+    state: str
+    chosen: bool
+    text: str
+
+
 class Totals(NamedTuple):
     """What the footer shows of the run."""
 
@@ -92,16 +105,28 @@ class Footer:
     def __init__(self, *, color: bool) -> None:
         self._color = color
         self._widths: list[int] = []
+        self._made: dict[object, bytes] = {}  # the rows of the last drawing, by what they were made of
+
+    def lay(self, child: ChildRow) -> Laid:
+        """Take in a child whose row is to be shown."""
+        cells = _cells(child)
+        widths = tuple(map(cell_len, cells))
+        if not self._widths:
+            self._widths = [0] * len(widths)
+        for place, width in enumerate(widths):
+            if width > self._widths[place]:
+                self._widths[place] = width
+        return Laid(cells, widths, child.color, child.state, child.chosen, child.text)
 
     def rows(
         self,
         totals: Totals,
-        shown: Sequence[ChildRow],
+        shown: Sequence[Laid],
         hidden: Mapping[str, int],
         *,
         columns: int,
         input_line: tuple[str, int] | None = None,
-    ) -> list[bytes]:
+    ) -> Iterator[bytes]:
         """The rows, from the top.
 
         Args:
@@ -111,14 +136,24 @@ class Footer:
             columns: Of the terminal.
             input_line: What is being typed, and the column of its cursor.
         """
-        rows = [self._head(totals, columns), *self._table(shown, columns)]
+        yield self._head(totals, columns)
+        dropped = self._dropped(columns)
+        layout = columns, dropped, tuple(self._widths)
+        made: dict[object, bytes] = {}
+        for laid in shown:
+            key = laid, layout
+            row = self._made.get(key)
+            if row is None:
+                row = self._row(laid, dropped, columns)
+            made[key] = row
+            yield row
+        self._made = made
         if hidden:
             states = ", ".join(f"{hidden[state]:,} {state}" for state in _ORDER if hidden.get(state))
             more = f"… and {sum(hidden.values()):,} more: {states}" if shown else f"  {states}"
-            rows.append(self._cut([(more, _DIM)], columns))
+            yield self._cut([(more, _DIM)], columns)
         if input_line is not None:
-            rows.append(self._input(*input_line, columns))
-        return rows
+            yield self._input(*input_line, columns)
 
     def _head(self, totals: Totals, columns: int) -> bytes:
         counts = {state: count for state in _ORDER if (count := totals.states.get(state))}
@@ -139,38 +174,34 @@ class Footer:
         used = sum(cell_len(part) for part, _ in spans)
         return self._cut([*spans, ("─" * max(0, columns - used), _DIM)], columns)
 
-    def _table(self, children: Sequence[ChildRow], columns: int) -> list[bytes]:
-        cells = [_cells(child) for child in children]
-        widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
-        kept = [*self._widths, *[0] * (len(widths) - len(self._widths))]
-        self._widths = [max(pair) for pair in zip(widths, kept, strict=True)] if widths else kept
+    def _dropped(self, columns: int) -> frozenset[int]:
+        """The columns for which there is no room."""
         dropped: set[int] = set()
         for column in (1, 4, 3, 5, 2):  # bar, rate, lines, time, percentage
             if self._full_width(dropped) <= columns:
                 break
             dropped.add(column)
-        return [self._row(child, row, dropped, columns) for child, row in zip(children, cells, strict=True)]
+        return frozenset(dropped)
 
     def _full_width(self, dropped: set[int]) -> int:
         kept = [width for place, width in enumerate(self._widths) if place not in dropped and width]
         return sum(kept) + len(_GAP) * (len(kept) - 1) + 2
 
-    def _row(self, child: ChildRow, cells: list[str], dropped: set[int], columns: int) -> bytes:
-        spans = [("▶ " if child.chosen else "  ", _BOLD)]
-        style = _STATES.get(child.state, ("", ""))[1]
-        for place, (text, width) in enumerate(zip(cells, self._widths, strict=True)):
+    def _row(self, laid: Laid, dropped: frozenset[int], columns: int) -> bytes:
+        spans = [("▶ " if laid.chosen else "  ", _BOLD)]
+        style = _STATES.get(laid.state, ("", ""))[1]
+        for place, (text, own, width) in enumerate(zip(laid.cells, laid.widths, self._widths, strict=True)):
             if place in dropped or not width:
                 continue
-            left = place in (0, 1, len(cells) - 1)
-            space = " " * (width - cell_len(text))
-            look = child.color if place in (0, 1) else style if left else ""
-            if place == 0 and child.chosen:
+            left = place in (0, 1, len(laid.cells) - 1)
+            space = " " * (width - own)
+            look = laid.color if place in (0, 1) else style if left else ""
+            if place == 0 and laid.chosen:
                 look += ";7"
-            spans.append((text, look))
-            spans[-1:] = [spans[-1], (space, "")] if left else [(space, ""), spans[-1]]
+            spans += [(text, look), (space, "")] if left else [(space, ""), (text, look)]
             spans.append((_GAP, ""))
-        if child.text:
-            spans.append((child.text, _DIM))
+        if laid.text:
+            spans.append((laid.text, _DIM))
         else:
             del spans[-2:]  # nothing behind the state
         return self._cut(spans, columns)
@@ -197,7 +228,12 @@ class Footer:
         return "".join(out).encode("utf-8", "replace")
 
 
-def _cells(child: ChildRow) -> list[str]:
+def cell_len(text: str) -> int:
+    """The cells that a text without control characters takes."""
+    return len(text) if text.isascii() else cell_len_of_any(text)
+
+
+def _cells(child: ChildRow) -> tuple[str, ...]:
     name = child.name if cell_len(child.name) <= _NAME else _middle(child.name)
     bar = percent = ""
     if child.fraction is not None:
@@ -214,7 +250,7 @@ def _cells(child: ChildRow) -> list[str]:
             when += " ago"
     sign, _ = _STATES.get(child.state, ("", ""))
     state = " ".join(part for part in (sign, child.detail or child.state) if part)
-    return [
+    return (
         name,
         bar,
         percent,
@@ -223,7 +259,7 @@ def _cells(child: ChildRow) -> list[str]:
         when,
         f"⚡{child.interventions}" if child.interventions else "",
         state,
-    ]
+    )
 
 
 def choose(states: Sequence[str], room: int, marked: int | None = None) -> tuple[list[int], dict[str, int]]:

@@ -7,9 +7,11 @@ stream's cursor is, nobody has to know, but for one thing: after a character in 
 terminal waits with the wrap until the next one, and most forget that when the cursor is
 restored. So the column of an open line is followed, and the wrap is written out.
 
-A terminal may get another size at any time, and is told of before we are. So the footer is drawn counting
-from the last row, wherever that is, and all else is relative to the cursor; only the region's
-end is not. When the size has changed, the footer goes, and comes again when the size stands still.
+A terminal may get another size at any time, before we are told, and has forgotten the region then: the stream
+goes on to the last row, over the footer. So the footer is drawn counting from the last row,
+wherever that is, and all else is relative to the cursor; only the region's end is not. Before a footer is
+drawn again, the last row is left downwards, which scrolls the lines that stand in its place up, but does
+nothing below a region. When the size has changed, the footer goes, and comes again when it stands still.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ _HIDE_CURSOR: Final = b"\x1b[?25l"
 _SAVE: Final = b"\x1b7"
 _RESTORE: Final = b"\x1b8"
 _INDEX: Final = b"\x1bD"
+_LAST_ROW: Final = b"\x1b[999;1H"
 _WHOLE: Final = _SAVE + b"\x1b[r" + _RESTORE  # setting a region moves the cursor home
 _BELOW: Final = (
     _SAVE + b"\x1b[0m\x1b[B\r\x1b[J" + _RESTORE
@@ -56,6 +59,7 @@ class Region:
         self._column: int | None = 0
         """Of the cursor, in an open line: `columns` where the next character wraps; None if not known."""
         self._character = b""  # the beginning of one, at the end of an open line
+        self._to_come = rows  # newlines until the cursor is in the stream's last row for certain
 
     @property
     def height(self) -> int:
@@ -73,6 +77,8 @@ class Region:
         if self._column == self.columns and _begins_visibly(pieces):
             written.insert(0, b"\r\n")
         if pieces:
+            if self._to_come > 0:
+                self._to_come -= sum(bytes(piece).count(b"\n") for piece in pieces)
             if bytes(pieces[-1][-1:]) == b"\n":
                 self._column = 0
                 self._character = b""
@@ -98,15 +104,21 @@ class Region:
         if not had:
             pieces += (_HIDE_CURSOR, _BELOW)
         pieces += (_SAVE, _NO_WRAP)
+        safe = count == had and self._to_come <= 0
+        if safe:
+            pieces += (b"\x1b[0m" + _LAST_ROW, _INDEX * count)
         if count != had:
             pieces.append(b"\x1b[1;%dr\x1b[0m" % (self.rows - count))
         if count < had:
-            pieces += (b"\x1b[999;1H\x1b[%dA\x1b[K" % (row - 1) for row in range(had, count, -1))
+            pieces += (_LAST_ROW + b"\x1b[%dA\x1b[K" % (row - 1) for row in range(had, count, -1))
+            self._to_come = max(0, self._to_come) + had - count
         for place, row in enumerate(footer):
             if count != had or row != self._footer[place]:
                 up = count - place - 1
-                pieces += (b"\x1b[999;1H", b"\x1b[%dA" % up if up else b"", b"\x1b[0m\x1b[K", row)
+                pieces += (_LAST_ROW, b"\x1b[%dA" % up if up else b"", b"\x1b[0m\x1b[K", row)
         pieces += (_WRAP, _RESTORE)
+        if safe:  # the stream's last row, wherever it is now
+            pieces.append(_LAST_ROW + b"\x1b[%dA\x1b[%dG" % (count, min(self._column + 1, self.columns)))
         self._footer = list(footer)
         return b"".join(pieces)
 
@@ -114,8 +126,9 @@ class Region:
         """What takes the footer away: its rows are erased, all rows scroll, the cursor shows."""
         if not self._footer:
             return b""
+        self._to_come = max(0, self._to_come) + self.height
         self._footer = []
-        return _WHOLE + _BELOW + SHOW_CURSOR
+        return _WHOLE + _make_room(1) + _BELOW + SHOW_CURSOR
 
     def resized(self, rows: int, columns: int) -> bytes:
         """The terminal has another size, or had one meanwhile: what takes the footer away.
@@ -123,6 +136,7 @@ class Region:
         Where it stands now depends on the terminal, but it's below the cursor.
         """
         self.rows, self.columns = rows, columns
+        self._to_come = rows
         if self._column:
             self._column = None
         if not self._footer:

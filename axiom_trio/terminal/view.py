@@ -1,4 +1,4 @@
-"""The task that keeps the footer up to date: at most ten times a second, less often where that is dear."""
+"""The task that keeps the footer up to date: at most ten times a second, less often if nobody types."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, final
 
 import trio
 
+from axiom_trio.engine.statistics import figures
 from axiom_trio.sansio.progress import ProgressTracker, Rate, row_text
 from axiom_trio.sansio.rows import COLORS
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from axiom_trio.engine.aggregator import StreamAggregator
     from axiom_trio.engine.child import Child
     from axiom_trio.engine.screens import Screens
-    from axiom_trio.sansio.events import ChildStatistics
     from axiom_trio.terminal.footer import ChildRow, Footer
     from axiom_trio.terminal.sink import TerminalSink
 
@@ -25,7 +25,11 @@ LEAST_ROWS: Final = 8
 FIRST: Final = 0.3
 """Seconds before it's shown: a short run has none."""
 INTERVAL: Final = 0.1
+"""Seconds between two drawings at least."""
+_PACE: Final = 0.25  # seconds between two where nobody asks for one: figures can be read no faster
 _SHARE: Final = 20  # drawing takes at most this part of the time
+_STEP: Final = 100e-6  # seconds of work after which others have their turn
+_BREAK: Final = 1e-3  # seconds
 _SILENT: Final = 30.0
 _OWN_REASONS: Final = ("timeout", "idle", "skipped")
 _PART: Final = 3  # the footer takes at most a third of the rows
@@ -77,6 +81,8 @@ class View:
         self._trackers: dict[str, ProgressTracker] = {}
         self._rates: dict[str, Rate] = {}
         self._bytes = Rate()
+        self._worked = 0.0
+        self._resumed = 0.0
 
     async def run(self) -> None:
         """Draw until cancelled.
@@ -87,60 +93,78 @@ class View:
         await trio.sleep(self._first)
         self._footer = (await trio.to_thread.run_sync(_load, abandon_on_cancel=True))(color=self._color)
         while True:
-            began, work = trio.current_time(), time.thread_time()
-            rows = self._rows() if self._may_draw() else []
-            work = time.thread_time() - work
+            began = trio.current_time()
+            self._worked = 0.0
+            rows = await self._rows() if self._may_draw() else []
             await self._sink.draw(rows)
-            pause = max(INTERVAL, work * _SHARE)
+            pause = max(_PACE, self._worked * _SHARE)
             with trio.move_on_at(began + pause):
                 await self._sink.wait_redraw()
                 await trio.sleep_until(began + INTERVAL)
+
+    async def _let_others(self) -> None:
+        """After some work, leave the loop to all else, long enough for a line to pass through it."""
+        work = time.thread_time() - self._resumed
+        if work >= _STEP:
+            self._worked += work
+            await trio.sleep(_BREAK)
+            self._resumed = time.thread_time()
 
     def _may_draw(self) -> bool:
         """Whether there is room, and the terminal is ours: a job in the background leaves it alone."""
         return self._sink.size[0] >= LEAST_ROWS and self._sink.in_foreground
 
-    def _rows(self) -> list[bytes]:
-        """What there is to show now."""
+    async def _rows(self) -> list[bytes]:
+        """What there is to show now; made in steps, each of which keeps the stream waiting but shortly."""
         from axiom_trio.terminal.footer import Totals, choose
 
         assert self._footer is not None
         sink, aggregator = self._sink, self._aggregator
-        rows, columns = sink.size
         now = trio.current_time()
+        self._resumed = time.thread_time()
         children = aggregator.children
         states = [_state(child) for child in children]
         marked = next((n for n, child in enumerate(children) if child.id == sink.chosen), None)
-        room = rows_for_children(rows, typing=sink.input_line is not None)
+        room = rows_for_children(sink.size[0], typing=sink.input_line is not None)
         shown, hidden = choose(states, room, marked)
+        laid = []
+        for n in shown:
+            await self._let_others()
+            laid.append(self._footer.lay(self._row(children[n], states[n], now)))
+        await self._let_others()
         counts: dict[str, int] = {}
         for state in states:
             counts[state] = counts.get(state, 0) + 1
-        figures = aggregator.statistics()
+        total = figures(aggregator, ())
         totals = Totals(
             children=len(children),
             states=counts,
-            lines=figures.lines,
-            rate=self._bytes.feed(figures.bytes, now),
-            interventions=figures.interventions,
+            lines=total.lines,
+            rate=self._bytes.feed(total.bytes, now),
+            interventions=total.interventions,
             seconds=now - aggregator.opened_at,
-            paused=self._paused(log_full=figures.log_full) if sink.paused else "",
+            paused=self._paused(log_full=total.log_full) if sink.paused else "",
         )
-        table = [self._row(children[n], states[n], figures.children[n], now) for n in shown]
-        return self._footer.rows(totals, table, hidden, columns=columns, input_line=sink.input_line)
+        rows = []
+        for row in self._footer.rows(totals, laid, hidden, columns=sink.size[1], input_line=sink.input_line):
+            rows.append(row)
+            await self._let_others()
+        self._worked += time.thread_time() - self._resumed
+        return rows
 
     def _paused(self, *, log_full: bool) -> str:
         if self._journal:
             return "paused, the children go on"
         return "paused, the log is full: the children wait" if log_full else "paused"
 
-    def _row(self, child: Child, state: str, figures: ChildStatistics, now: float) -> ChildRow:
+    def _row(self, child: Child, state: str, now: float) -> ChildRow:
         from axiom_trio.terminal.footer import ChildRow
 
+        figure = child.statistics()
         rate = self._rates.get(child.id)
         if rate is None:
             rate = self._rates[child.id] = Rate()
-            rate.feed(0, now - figures.uptime)
+            rate.feed(0, now - figure.uptime)
         completed = child.completed
         screens = self._screens()
         full_screen = completed is None and screens is not None and screens.of(child) is not None
@@ -149,18 +173,18 @@ class View:
             detail = completed.reason if completed.reason in _OWN_REASONS else str(completed.exit)
         elif full_screen:
             detail = f"▣ {state}"
-        elif state == "running" and figures.idle >= _SILENT:
+        elif state == "running" and figure.idle >= _SILENT:
             state = "silent"
         started = state not in ("queued", "starting")
         return ChildRow(
             name=self._labels.get(child.name, child.name),
             color=COLORS[child.index % len(COLORS)],
             state=state,
-            lines=figures.lines,
-            rate=rate.feed(figures.lines, now),
+            lines=figure.lines,
+            rate=rate.feed(figure.lines, now),
             fraction=None if completed is not None or full_screen else self._fraction(child, now),
-            seconds=figures.uptime if completed is not None else figures.idle if started else None,
-            interventions=figures.interventions,
+            seconds=figure.uptime if completed is not None else figure.idle if started else None,
+            interventions=figure.interventions,
             detail=detail,
             chosen=child.id == self._sink.chosen,
             text="" if completed is not None or full_screen else row_text(child.open_row()),

@@ -95,12 +95,17 @@ def test_a_slow_reader_loses_nothing(on: str) -> None:
 def test_an_endless_line_comes_out_whole_and_memory_stays(size: int, on: str, tmp_path: Path) -> None:
     line = scripted("bigline", size) + f"; {MEMORY}{tmp_path / 'peak'}"
     quiet = "i=0; while [ $i -lt 20 ]; do echo quiet $i; sleep 0.02; i=$((i+1)); done"
-    result = axiom(on, "-n", "big,quiet", line, quiet)
-    lines = sorted(result.stdout.split(b"\n"), key=len)
-    big = lines.pop()
-    assert big == b"[big] " + (b"0123456789abcdef" * (size // 16 + 1))[:size]
-    assert {*lines} == {b"", b"[big] the end", *(b"[quiet] quiet %d" % n for n in range(20))}
-    assert int((tmp_path / "peak").read_text()) < 80_000
+    for _ in range(5):
+        result = axiom(on, "-n", "big,quiet", line, quiet)
+        lines = [text for text in result.stdout.split(b"\n") if not text.startswith(b"[quiet] ")]
+        assert lines[-2:] == [b"[big] the end", b""]
+        big = b"".join(text.removeprefix(b"[big] ") for text in lines[:-2])
+        assert big == (b"0123456789abcdef" * (size // 16 + 1))[:size]
+        assert result.stdout.count(b"[quiet] quiet ") == 20
+        assert int((tmp_path / "peak").read_text()) < 80_000
+        if "lines were broken" not in result.stderr:  # as it's where a busy machine lets it wait for 100 ms
+            break
+    assert len(lines) == 3
 
 
 # --- readers that leave

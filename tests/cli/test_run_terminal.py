@@ -50,6 +50,25 @@ def test_no_child_drives_the_terminal(on: str) -> None:
     assert b"\x1b[41m\x1b[0m\r\n" in result.stdout or b"\x1b[41m" not in result.stdout
 
 
+def test_grouped_the_end_of_a_child_is_told_behind_its_text() -> None:
+    """`b` has ended long before it is shown, and `c` says nothing."""
+    children = ("echo a1; sleep 0.5; echo a2", "echo b1; exit 3", "exit 4", "sleep 0.7; echo d1")
+    with Terminal("--color", "never", "--output", "grouped", "-n", "a,b,c,d", *children) as terminal:
+        result = terminal.finish()
+    assert result.status == 1
+    stream = result.stdout.decode().partition("FAILED  ")[0]
+    lines = [re.sub(r" \(.*", "", line) for line in stream.split("\r\n")]
+    for block in (
+        ["[a] a1", "[a] a2", "✓ [a] Completed"],
+        ["[b] b1", "✗ [b] Failed: exit 3"],
+        ["✗ [c] Failed: exit 4"],
+        ["[d] d1", "✓ [d] Completed"],
+    ):
+        place = lines.index(block[0])
+        assert lines[place : place + len(block)] == block
+        assert lines.count(block[-1]) == 1
+
+
 def test_escapes_raw_and_none() -> None:
     for escapes, shown in (("raw", b"\x1b]0;t\x07\x1b[31mx\r\n"), ("none", b"] x\r\n")):
         with Terminal(
@@ -126,10 +145,13 @@ def test_the_terminal_stays_blocking_for_others() -> None:
 
 
 def test_reports_do_not_tear_lines() -> None:
-    with Terminal("--color", "never", *(f"echo {n}; exit 3" for n in range(20))) as terminal:
+    with Terminal(
+        "--color", "never", "--progress", "never", *(f"echo {n}; exit 3" for n in range(20))
+    ) as terminal:
         result = terminal.finish()
     assert result.status == 1
-    shown = result.stdout.decode().split("\r\n")
+    # The keyboard asks for pastes as such when it comes, which may be never.
+    shown = re.sub(r"\x1b\[\?2004[hl]", "", result.stdout.decode()).split("\r\n")
     for line in shown[: shown.index(next(line for line in shown if line.startswith("ALL TASKS")))]:
         assert re.fullmatch(
             r"|▶ 20 children|\[echo(-\d+)?\] \d+|  │ \d+"

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.commands import ROOT, Terminal, axiom, hex_script
+from axiom_trio import TaskMetadata
+from axiom_trio.cli.banner import banner
+from axiom_trio.cli.options import parse
+from tests.commands import ROOT, Terminal, axiom, command, hex_script
 
 LINES = "printf 'one\\nERROR two\\nthree\\n'"
 
@@ -54,6 +58,47 @@ def test_they_change_the_view_only(tmp_path: Path) -> None:
     events = axiom("-q", "--include", "nothing", "--output", "jsonl", LINES).stdout.splitlines()
     assert any("ERROR two" in json.loads(event)["data"].get("text", "") for event in events)
     assert axiom("-q", "-n", "a", "--include", "one", "--output", "grouped", LINES).stdout == b"[a] one\n"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "environ", "said"),
+    [
+        ([None, None], {}, "▶ 2 children · 1 at once"),
+        ([None, None], {"AXIOM_TASK_ID": "0123456789"}, "▶ 2 children of 01234567 · 1 at once"),
+        (
+            [
+                TaskMetadata(parent="plan", pattern="decompose"),
+                TaskMetadata(parent="plan", pattern="decompose"),
+            ],
+            {"AXIOM_TASK_ID": "0123456789"},
+            "▶ 2 children of plan · decompose · 1 at once",
+        ),
+        (
+            [TaskMetadata(parent="a", pattern="x\x1b[2J"), TaskMetadata(parent="b", pattern="parallel")],
+            {},
+            "▶ 2 children of 2 parents · x^[[2J · parallel · 1 at once",
+        ),
+        ([TaskMetadata(pattern="parallel"), None], {}, "▶ 2 children · parallel · 1 at once"),
+    ],
+)
+def test_the_banner_names_parent_and_pattern(
+    metadata: list[TaskMetadata | None], environ: dict[str, str], said: str
+) -> None:
+    options = parse(["run", "-j", "1", "true", "false"], {})
+    for task, known in zip(options.tasks, metadata, strict=True):
+        task.metadata = known
+    assert banner(options, environ) == said
+
+
+def test_a_run_within_a_run_names_the_child_that_it_is_in() -> None:
+    with Terminal(
+        "--color", "never", "-n", "outer", f"{shlex.join(command('true'))}; echo id=$AXIOM_TASK_ID"
+    ) as terminal:
+        text = terminal.finish().stdout.decode()
+    name = re.search("id=(.{8})", text)
+    assert name is not None
+    assert f"▶ 1 child of {name[1]}" in text
+    assert text.startswith("▶ 1 child\r\n")
 
 
 @pytest.mark.parametrize("option", ["--include", "--exclude", "--highlight"])

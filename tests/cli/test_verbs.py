@@ -105,11 +105,13 @@ def test_logs(run: Running) -> None:
 
 def test_logs_follow_to_the_end(run: Running) -> None:
     with subprocess.Popen(
-        [sys.executable, "-m", "axiom_trio", "logs", "--follow", "--tail", "0"],
+        [sys.executable, "-m", "axiom_trio", "logs", "--follow", "--tail", "1"],
         env=environment(),
         stdout=subprocess.PIPE,
     ) as following:
         try:
+            assert following.stdout is not None
+            assert following.stdout.readline()  # it looks on
             wait_until(lambda: verb("send", "talk", "now").status == 0, "for the message")
             assert verb("stop", "--grace", "100ms").status == 0
             shown, _ = following.communicate(timeout=PATIENCE)

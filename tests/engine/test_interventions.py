@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,6 +31,8 @@ from axiom_trio import (
 )
 from axiom_trio.engine import evidence, interventions
 from axiom_trio.engine.interventions import REMEMBERED
+from axiom_trio.engine.looking import screen_of
+from axiom_trio.executors import descriptor
 from axiom_trio.testing import MemorySink, Puppet, Send
 
 if TYPE_CHECKING:
@@ -77,7 +80,7 @@ class Scene:
         return self.sink.data(self.child.id)
 
     async def shows(self, wanted: bytes) -> None:
-        with trio.fail_after(30):
+        with trio.fail_after(60):
             await self.child.wait_for(re.escape(wanted))
 
         await self.seen()
@@ -187,12 +190,107 @@ async def test_enter_follows_though_it_was_cancelled(scene) -> None:
     assert (delivery.state, delivery.reason) == ("unconfirmed", "cancelled while it was written")
 
 
+SLEEPER = """
+import os, time, tty
+tty.setraw(0)
+os.write(1, b"up")
+time.sleep(0.7)
+text = b""
+while not text.endswith(b"\\r"):
+    text += os.read(0, 65536)
+os.write(1, b"GOT %d %d" % (text.count(b"x"), len(text)))
+"""
+
+
+async def test_what_is_begun_is_finished_though_it_was_cancelled(scene, monkeypatch) -> None:
+    monkeypatch.setattr(descriptor, "FINISH", 30.0)
+    sleeper = await scene(python(SLEEPER))
+    await sleeper.shows(b"up")
+    with trio.move_on_after(0.2) as scope:  # it's written but for the part for which there was no room
+        await sleeper.child.intervene("x" * 100_000, id="one")
+    assert scope.cancelled_caught
+    receipt = await sleeper.child.intervene("x" * 100_000, id="one")
+    assert (receipt.state, receipt.reason) == ("unconfirmed", "cancelled while it was written")
+    await sleeper.shows(b"GOT 100000 100001")
+    assert len(scene.sink.of_type(Delivery)) == 1
+
+
 async def test_on_a_pipe_text_and_enter_are_one_write(scene) -> None:
     code = "import os\nwhile data := os.read(0, 999): print(data, flush=True)"
     executor = ProcessExecutor([sys.executable, "-I", "-S", "-c", code], stdin="pipe")
     reader = await scene(executor)
     await reader.child.intervene("one\ntwo")
     await reader.shows(rb"b'one\ntwo\n'")
+
+
+# --- what agents show
+
+
+AGENT = r"""
+import os, sys, tty
+tty.setraw(0)
+before, after = (open(path).read().rstrip("\n").replace("\n", "\r\n").encode() for path in sys.argv[1:3])
+os.write(1, b"\x1b[?1049h\x1b[2J\x1b[H" + before)
+got = b""
+while True:
+    data = os.read(0, 999)
+    got += data
+    if data.endswith(b"\r"):
+        os.write(1, b"\x1b[2J\x1b[H" + after + b"\r\nGOT " + repr(got).encode())
+        got = b""
+"""
+SCREENS = Path(__file__).parents[1] / "agents" / "screens"
+
+
+def agent(before: str, after: str) -> PtyExecutor:
+    """Shows one screen, and after Enter another."""
+    paths = [str(SCREENS / f"{name}.txt") for name in (before, after)]
+    return PtyExecutor([sys.executable, "-I", "-S", "-c", AGENT, *paths], size=(70, 120))
+
+
+async def is_followed(scene: Scene, shown: str) -> None:
+    """Wait until its screen, which is followed at its own pace, shows a text."""
+    while shown not in (screen_of(scene.child) or ""):  # noqa: ASYNC110
+        await trio.sleep(0.02)
+
+
+@pytest.mark.parametrize("followed", [True, False])
+@pytest.mark.parametrize("dialog", ["claude-trust", "codex-trust", "gemini-trust", "codex-run"])
+async def test_no_text_answers_a_dialog_of_an_agent(scene, dialog, followed) -> None:
+    if followed:
+        _ = scene.aggregator.screens
+    shown = (SCREENS / f"{dialog}.txt").read_text().rstrip().rsplit("\n", 1)[-1].strip()[:8]
+    asks = await scene(agent(dialog, "aider-ready"))
+    await asks.shows(shown.encode())
+    if followed:
+        await is_followed(asks, shown)
+    receipt = await asks.child.intervene("go on, please")
+    assert receipt.state == "refused"
+    assert receipt.reason.startswith("it asks '")
+    assert receipt.reason.endswith("?': press keys to answer")
+    await asks.child.press("2<Enter>")
+    await asks.shows(rb"GOT b'2\r'")
+
+
+async def test_a_text_is_sent_all_the_same_when_that_is_asked_for(scene) -> None:
+    asks = await scene(agent("gemini-trust", "aider-ready"))
+    await asks.shows("╰──".encode())
+    await asks.child.intervene("3", force=True)
+    await asks.shows(rb"GOT b'3\r'")
+
+
+@pytest.mark.parametrize("name", ["claude", "codex", "gemini"])
+async def test_what_an_agent_keeps_for_later_is_queued(scene, name, monkeypatch) -> None:
+    _ = scene.aggregator.screens
+    busy = await scene(agent(f"{name}-queued", f"{name}-queued"))
+    await is_followed(busy, "esc to ")  # it works, and comes below the message
+    with monkeypatch.context() as patched:
+        patched.setattr(evidence, "QUEUED_WITHIN", 30.0)
+        patched.setattr(evidence, "EVIDENCE_WITHIN", 30.0)
+        receipt = await busy.child.intervene("and more")
+    assert (receipt.state, receipt.reason) == ("queued", "it keeps it for later")
+    receipt = await busy.child.intervene("something else")
+    assert receipt.state != "queued"
 
 
 # --- the order of events
@@ -729,8 +827,12 @@ async def test_one_that_is_cancelled_half_written_does_not_silence_the_child(sce
     deaf = await scene(python(code))
     await deaf.shows(b"up")
     await deaf.rests(0.5)
-    with trio.move_on_after(0.5):
+    with trio.move_on_after(0.5) as scope:
         await deaf.child.intervene("x" * 100_000)
+    assert scope.cancelled_caught
+    await deaf.seen()
+    (delivery,) = scene.sink.of_type(Delivery)
+    assert (delivery.state, delivery.reason) == ("unconfirmed", "cut: cancelled while it was written")
     before = deaf.child._port.meter.last_output
     await deaf.shows(b"own")
     assert deaf.child._port.meter.last_output > before

@@ -449,6 +449,24 @@ async def test_a_menu_on_a_screen_is_answered_once() -> None:
         assert rb"got b'1\r'" in told.sink.data(child.id)
 
 
+@pytest.mark.parametrize(
+    ("before", "sent"), [(r"\x1b[3;1Hrm -r\x1b[3;6Hf /", 0), (r"\x1b[3;1Hrm -rf /\x1b[2J", 1)]
+)
+async def test_a_veto_is_looked_for_on_the_screen(before: str, sent: int) -> None:
+    """Not in the bytes: there it may be gone from the screen for long, or be in pieces."""
+    menu = MENU.replace(r"\x1b[2J", r"\x1b[2J" + before, 1)
+    with trio.fail_after(60):
+        prompt = r"Do you want\s+to proceed\?\s+> 1\. Yes\s+2\. No\Z"
+        rule = Rule(name="r", match=prompt, unless="rm -rf /", on="screen", keys="1<Enter>", cooldown=0)
+        async with Told(rule) as told:
+            child = await told.aggregator.start(PtyExecutor([sys.executable, "-I", "-c", menu], echo=True))
+            while not told.fates:  # noqa: ASYNC110
+                await trio.sleep(0.02)
+            child.stop(grace=0)
+        assert len(told.sent) == sent
+        assert ("r", "its veto matched") in told.suppressed() or sent
+
+
 STEADY = """
 import os, sys, termios, time, tty
 tty.setraw(0, termios.TCSANOW)

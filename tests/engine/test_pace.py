@@ -487,3 +487,18 @@ def test_whatever_happens_it_is_journalled_first(operations, end, history, pace)
             complete = world.sink if not world.stuck else world.other
             assert kept == complete.events
             assert reader.runs[0].clean
+
+
+async def test_at_the_end_of_a_run_its_journal_can_still_be_read(tmp_path: Path) -> None:
+    """Viewers that are behind get what is left before it is closed."""
+    seen: list[Event] = []
+    async with open_aggregator([JournalSink(tmp_path, fsync="never")], history=10_000) as aggregator:
+
+        async def read() -> None:
+            async with aggregator.subscribe(lossless=False) as events:
+                seen.extend([event async for event in events])
+
+        aggregator._services.farewells.append(read)
+        aggregator.start_soon(ScriptedExecutor([Send(b"%09d\n" % n) for n in range(20_000)]))
+    assert [event.cursor for event in seen if not isinstance(event, Gap)] == [*range(len(seen))]
+    assert sum(event.lines for event in seen if isinstance(event, Output)) == 20_000

@@ -44,7 +44,7 @@ class SlowPort(Port):
 
 async def test_what_lies_in_the_kernel_when_the_process_exits_is_read():
     port = SlowPort()
-    with trio.fail_after(30):
+    with trio.fail_after(60):
         ended = await ProcessExecutor("seq 1 10000; exit 3").run(port)
     assert ended.code == 3
     assert port.data == b"".join(b"%d\n" % n for n in range(1, 10001))
@@ -70,7 +70,7 @@ async def test_no_process_of_the_group_survives(command, stop):
     sink = MemorySink()
     pid = 0
     try:
-        with trio.fail_after(30):
+        with trio.fail_after(60):
             async with open_aggregator([sink], grace=0.3) as aggregator:
                 child = aggregator.start_soon(ProcessExecutor(command), id="a")
                 pid = int((await child.wait_for(rb"(\d+)\n")).group(1))

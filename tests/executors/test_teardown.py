@@ -84,7 +84,7 @@ async def test_one_that_ignores_signals_is_killed_at_the_end_of_the_grace(make: 
 
 @both
 async def test_a_second_stop_without_grace_kills_at_once(make: Make) -> None:
-    with trio.fail_after(30):
+    with trio.fail_after(60):
         async with open_aggregator([Collector()], grace=1000) as aggregator:
             child = await aggregator.start(make(scripted_argv("stubborn", "SIGTERM", "SIGHUP")))
             await child.wait_for(b"ready")
@@ -133,7 +133,7 @@ async def test_those_who_outlive_the_leader_and_ignore_signals_are_killed(leak_c
 
 async def test_an_escaped_one_does_not_hold_up_a_stop(tmp_path: Path, leak_check: LeakCheck) -> None:
     line = scripted("escaped", tmp_path / "pid") + "; echo ready; sleep 1000"
-    with trio.fail_after(30):
+    with trio.fail_after(60):
         await stop_when_ready(ProcessExecutor(line), Collector(), grace=1000)
     assert not marked(leak_check.marker)
 

@@ -17,6 +17,8 @@ import pytest
 from tests.commands import PATIENCE, Running, axiom
 from tests.faults.oracle import Found, Oracle
 
+KILLS = int(os.environ.get("AXIOM_KILLS", "20"))
+"""How often a run is killed at a random moment: 20 times unless asked, 200 in CI."""
 BOTH = pytest.mark.parametrize("on", ["--pipe", "--pty"])
 MEGABYTE = 1_000_000
 RSS_BOUND = 32 * MEGABYTE

@@ -22,8 +22,8 @@ import pytest
 from axiom_trio import JournalReader
 from axiom_trio.sansio.events import Gap, Output, Started
 from tests.commands import PATIENCE, Running, axiom, command, environment, lines_of, scripted, wait_until
+from tests.faults.harness import KILLS
 
-LOOPS = int(os.environ.get("AXIOM_KILLS", "20"))
 LINE = 100
 
 
@@ -302,18 +302,9 @@ def kill_at_random(folder: Path, seed: int) -> None:
         assert after[len(events)].cursor == before
 
 
-@pytest.mark.parametrize("seed", range(LOOPS))
+@pytest.mark.parametrize("seed", range(KILLS))
 def test_T43_kill_9_at_random(tmp_path: Path, seed: int) -> None:
     kill_at_random(tmp_path, seed)
-
-
-@pytest.mark.slow
-def test_T43_kill_9_at_random_200_times(tmp_path: Path) -> None:
-    for seed in range(200):
-        folder = tmp_path / str(seed)
-        folder.mkdir()
-        kill_at_random(folder, seed)
-        shutil.rmtree(folder, ignore_errors=True)  # what is killed a moment later may still write
 
 
 @pytest.mark.parametrize("damage", ["torn", "flipped", "zeros", "twice"])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from axiom_trio.sansio.dialogs import is_busy, is_queued, open_dialog
 from axiom_trio.sansio.escapes import EscapeFilter
 from axiom_trio.sansio.presets import RULE_SETS, claude, planning, progress_check, todo
 from axiom_trio.sansio.rules import Fired, Rule, RuleState
@@ -357,3 +358,47 @@ def test_no_agent_answers_the_prompt_of_another(name: str) -> None:
     own = name.partition("-")[0]
     for agent in {"claude", "codex", "gemini", "aider"} - {own}:
         assert not {"1", "y"} & {*outcome(agent, real(name), screen=True)}
+
+
+@pytest.mark.parametrize(
+    ("name", "question"),
+    [
+        ("claude-edit", "Do you want to make this edit to a.txt?"),
+        ("claude-key", "Do you want to use this API key?"),
+        ("claude-plan", "Exit plan mode?"),
+        ("claude-run", "Do you want to proceed?"),
+        ("claude-run-80", "Do you want to proceed?"),
+        ("claude-trust", "Quick safety check: Is this a project you created or one you trust?"),
+        ("claude-write-80", "Do you want to create outside.txt?"),
+        ("codex-edit-80", "Would you like to make the following edits?"),
+        ("codex-run", "Would you like to run the following command?"),
+        ("codex-run-80", "Would you like to run the following command?"),
+        ("codex-trust", "Trust this folder?"),
+        ("gemini-push", "Allow execution of [Shell]?"),
+        ("gemini-run", "Allow execution of [Shell]?"),
+        ("gemini-trust", "Do you trust the files in this folder?"),
+        ("gemini-write-80", "Apply this change?"),
+        *(
+            (name, None)
+            for name in ("aider-ready", "aider-run", "claude-queued", "claude-ready", "codex-queued")
+        ),
+        *((name, None) for name in ("codex-ready", "gemini-queued", "gemini-ready")),
+    ],
+)
+def test_open_dialogs_are_known(name: str, question: str | None) -> None:
+    screen = (SCREENS / f"{name}.txt").read_text()
+    assert open_dialog(screen) == question
+    # What something follows is past, and so is a question without its options.
+    assert open_dialog(screen.rstrip() + "\nDone.\n\n> ") is None
+    assert open_dialog("Do you want to proceed?\n") is None
+
+
+@pytest.mark.parametrize("agent", ["claude", "codex", "gemini"])
+def test_what_is_kept_for_later_is_known(agent: str) -> None:
+    screen = (SCREENS / f"{agent}-queued.txt").read_text()
+    assert is_busy(screen)
+    assert is_queued(screen, "and more")
+    assert not is_queued(screen, "and")
+    assert not is_queued(screen, "PLEASE RUN touch made.txt")
+    assert not is_queued(screen, "")
+    assert not is_busy((SCREENS / f"{agent}-ready.txt").read_text())

@@ -175,3 +175,24 @@ def test_a_rate_falls_by_half_in_its_half_life() -> None:
 )
 def test_what_an_open_row_shows(row: bytes, shown: str) -> None:
     assert row_text(row) == shown
+
+
+row = st.tuples(
+    st.sampled_from([b"1/9", b"2/9\r", b"[1/9] a", b"[2/9] b", b"\r5%", b"[PROGRESS] 7%", b"x"]),
+    st.booleans(),
+)
+
+
+@given(st.lists(st.tuples(row, st.integers(1, 3)), max_size=8))
+def test_what_stays_as_it_was_is_looked_at_once_to_the_same_end(
+    rows: list[tuple[tuple[bytes, bool], int]],
+) -> None:
+    one, other, now = ProgressTracker(), ProgressTracker(), 0.0
+    for (line, is_open), times in rows:
+        for _ in range(times):
+            now += STALE * 0.7
+            one.look(line, now, is_open=is_open)
+            other._looked = None
+            other.look(line, now, is_open=is_open)
+            assert one.fraction(now) == other.fraction(now)
+            assert one.fraction(now + STALE * 0.5) == other.fraction(now + STALE * 0.5)

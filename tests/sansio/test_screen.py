@@ -143,6 +143,7 @@ def settled(virtual: VirtualTerminal, *pieces: str, **how: bool) -> list[str]:
         ("ab\x1b[?1049hcd\x1b[?1049lef", ["abef"]),
         ("1\r\n2\r\n3\r\n4\r\n5\x1b[2S", ["3", "4", "5"]),
         ("1\r\n2\x1b[T", ["", "1", "2"]),
+        ("1\r\n2\x1b[1;2r\x1b[4;1H4\n\n\n5", ["1", "2", "", "4", " 5"]),
         ("=\x1b[9b", ["=========="]),
         ("⚠️k👩‍🔬", ["⚠️k👩‍🔬"]),
         ("x" * 22, ["x" * 20, "xx"]),
@@ -272,6 +273,23 @@ def test_what_only_moves_is_not_said_again_until_its_last_state() -> None:
     assert settled(virtual) == ["12 done"]
     assert settled(virtual, "\x1b[1;1H13 done") == []
     assert settled(virtual, final=True) == ["13 done"]
+
+
+def test_a_table_that_is_sorted_anew_says_each_row_once() -> None:
+    """As `top` does: other numbers, other widths, and who has left comes again."""
+    names = ["bash", "python", "vim", "cat"]
+
+    def table(turn: int) -> str:
+        order = [names[(turn * 3 + n) % 4] for n in range(3)]
+        rows = [f"{10 ** ((turn + n) % 4):>5} S {name}" for n, name in enumerate(order)]
+        return "\x1b[H" + "\r\n".join(f"{row}\x1b[K" for row in rows)
+
+    virtual = terminal()
+    said = [row for turn in range(20) for row in settled(virtual, table(turn))]
+    assert sorted(row.split()[-1] for row in said) == sorted(names)
+    # One more of a kind than ever is another one, and so is one that comes when something has scrolled off.
+    assert settled(virtual, "\x1b[4;1H    7 S vim\r\n    8 S vim")[-1:] == ["    8 S vim"]
+    assert "    9 S cat" in settled(virtual, "\r\n    9 S cat\r\n")
 
 
 def test_a_row_that_is_being_written_waits() -> None:

@@ -71,7 +71,7 @@ async def test_history_then_live_without_gap_or_duplicate() -> None:
         ]
         aggregator.start_soon(ScriptedExecutor(steps), id="abcdefgh", name="a")
         aggregator.start_soon(ScriptedExecutor([Pause(1.5)]), id="keeps", name="k")
-        with trio.fail_after(30):
+        with trio.fail_after(60):
             async with axiom_trio.connect() as client:
                 assert client.hello.run_id == aggregator.run_id
                 seen, cursors = b"", []
@@ -108,7 +108,7 @@ async def test_a_cut_subscription_comes_back_with_its_cursor() -> None:
     async with served() as aggregator:
         steps = [Send(lines(10)), Pause(0.3), Send(lines(10, first=10)), Pause(0.2)]
         aggregator.start_soon(ScriptedExecutor(steps), name="a")
-        with trio.fail_after(10):
+        with trio.fail_after(60):
             async with axiom_trio.connect() as client:
                 seen = b""
                 events = client.subscribe()
@@ -127,7 +127,7 @@ async def test_a_run_that_goes_is_told() -> None:
         aggregator.start_soon(ScriptedExecutor([Pause(60)]), name="a")
         async with axiom_trio.connect() as client:
             client._wire.abort()
-            with trio.fail_after(5), pytest.raises(LostError):
+            with trio.fail_after(60), pytest.raises(LostError):
                 await client.request("ping")
     with pytest.raises(NoRunError, match="no run goes on"):
         async with axiom_trio.connect():
@@ -188,12 +188,12 @@ async def test_rubbish_and_too_long_lines_harm_nobody() -> None:
             await stream.send_all(data)
             if data.endswith(b"\n"):
                 seen = b""
-                with trio.fail_after(5):
+                with trio.fail_after(60):
                     while seen.count(b"\n") < 2:
                         seen += await stream.receive_some()
                 assert json.loads(seen.split(b"\n")[1])["type"] == "error"
             else:
-                with trio.fail_after(5):
+                with trio.fail_after(60):
                     while True:
                         try:
                             if not await stream.receive_some():
@@ -210,7 +210,7 @@ async def test_who_never_reads_is_cut_and_holds_nobody_up(monkeypatch: pytest.Mo
     async with served() as aggregator:
         sock = runtime.connected(runtime.runs()[0][0])
         sock.send(b'{"type":"subscribe","data":{"after":null}}\n')
-        with trio.fail_after(20):
+        with trio.fail_after(60):
             child = aggregator.start_soon(
                 ScriptedExecutor([Send(b"x" * 99 + b"\n" * 1) for _ in range(20_000)]), name="a"
             )

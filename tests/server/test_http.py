@@ -177,6 +177,7 @@ async def test_who_says_nothing_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_of_too_many_newcomers_the_oldest_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "HEAD_TIME", 1000)
+    monkeypatch.setattr(listener, "_ANSWER", 1000)
     monkeypatch.setattr(listener, "NEWCOMERS", 3)
     async with served() as port, viewer(port), AsyncExitStack() as stack:
         first, *_ = [await stack.enter_async_context(raw(port)) for _ in range(4)]

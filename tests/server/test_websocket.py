@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -200,18 +201,25 @@ async def test_who_takes_nothing_is_cut_and_holds_nobody_up(monkeypatch: pytest.
             assert (await other.event("reply"))["data"]["id"] == "y"
 
 
+@pytest.mark.slow
 async def test_who_takes_a_little_now_and_then_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "PATIENCE", 3.0)
+    monkeypatch.setattr(stream, "PATIENCE", 4.0)
     monkeypatch.setattr(stream, "_IN_FLIGHT", 4096)
-    async with served() as (aggregator, server), viewer(server.port, buffer=4096) as client:
+    async with (
+        served(history=8 << 20) as (aggregator, server),
+        viewer(server.port, buffer=1 << 16) as client,
+    ):
         await client.send(SUBSCRIBE)
-        child = aggregator.start_soon(flood(30, size=9_000), name="a")
+        child = aggregator.start_soon(flood(100, size=20_000), name="a")
         await child.wait()
-        began, taken = trio.current_time(), 0
-        while trio.current_time() - began < 4.5:  # longer than the patience, with one frame under way
-            taken += len(await client.read(2000))
+        began = trio.current_time()
+        while trio.current_time() - began < 6.0:  # longer than the patience, with one frame under way
+            await client.more(4000)
             await trio.sleep(0.1)
-        await client.read(265_000 - taken)
+        lines = 0
+        while (message := await client.event("stream", "gap", "complete"))["type"] != "complete":
+            lines += message["data"]["lines"]
+        assert lines == 100
 
 
 async def test_a_new_subscription_tears_no_frame() -> None:
@@ -267,6 +275,31 @@ async def test_history_then_live_then_the_end() -> None:
             assert (await client.event("end"))["cursor"] == cursor
 
 
+async def test_two_viewers_see_the_same() -> None:
+    """Also what another has asked for before, and in another form."""
+    async with served(history=4 << 20) as (aggregator, server):
+        child = aggregator.start_soon(flood(100, size=30_000), name="a")
+        await child.wait()
+        seen: list[list[Any]] = [[], [], []]
+
+        async def look(events: list[Any], more: dict[str, Any]) -> None:
+            async with viewer(server.port) as client:
+                request = {"type": "subscribe", "data": {"stats": 0, **more}}
+                await client.send(frame(TEXT, json.dumps(request).encode()))
+                while not events or events[-1]["type"] != "complete":
+                    events.append(await client.event("started", "stream", "complete"))
+
+        async with trio.open_nursery() as nursery:
+            for events, more in zip(seen, ({}, {"tasks": [child.id]}, {"exact": True}), strict=True):
+                nursery.start_soon(look, events, more)
+        assert [event["cursor"] for event in seen[0]] == [*range(len(seen[0]))]
+        assert seen[1] == [event for event in seen[0] if event["data"]["taskId"] == child.id]
+        for event in seen[2]:
+            raw_bytes = event["data"].pop("raw", "")
+            assert event["type"] != "stream" or base64.b64decode(raw_bytes).decode() == event["data"]["text"]
+        assert seen[2] == seen[0]
+
+
 async def test_who_has_fallen_out_of_the_history_is_told_what_is_missing() -> None:
     async with served(history=100_000) as (aggregator, server), viewer(server.port) as client:
         child = aggregator.start_soon(flood(100), name="a")
@@ -290,6 +323,45 @@ async def test_a_view_token_steers_nothing() -> None:
             await client.send(frame(TEXT, json.dumps(request).encode()))
             assert (await client.event("error", "reply"))["data"]["code"] == "forbidden"
         assert aggregator.children[0].completed is None
+
+
+@pytest.mark.parametrize("limit", [1 << 20, 10_000, 1])
+async def test_history_is_the_last_of_what_is_asked_for(limit: int) -> None:
+    async with served(history=8 << 20) as (aggregator, server), viewer(server.port) as client:
+        children = [aggregator.start_soon(flood(1000, size=200), name=name) for name in "ab"]
+        for child in children:
+            await child.wait()
+        for number, tasks in ((1000, [children[0].id]), (2000, None)):
+            before = aggregator.statistics().next_cursor
+            data = {"id": "x", "before": before, "limit": limit, "tasks": tasks}
+            await client.send(frame(TEXT, json.dumps({"type": "history", "data": data}).encode()))
+            reply = (await client.event("reply"))["data"]
+            streams = [event["data"] for event in reply["events"] if event["type"] == "stream"]
+            assert [event["cursor"] for event in reply["events"]] == sorted(
+                {event["cursor"] for event in reply["events"]}
+            )
+            assert reply["more"] is (limit < 1 << 20)
+            if reply["more"]:
+                assert sum(len(json.dumps(event)) for event in reply["events"][1:]) <= limit
+                assert reply["events"][-1]["type"] == "complete"
+            else:
+                assert sum(event["lines"] for event in streams) == number
+        await client.send(frame(TEXT, b'{"type":"history","data":{"id":"x","before":0}}'))
+        assert (await client.event("reply"))["data"]["events"] == []
+
+
+async def test_the_screen_of_a_full_screen_child() -> None:
+    full = ScriptedExecutor([Pause(0.3), Send(b"\x1b[?1049h\x1b[2J\x1b[2;3Hhello")] * 1000)
+    full.tty = True  # type: ignore[misc]
+    async with served() as (aggregator, server), viewer(server.port, token=VIEW) as client:
+        aggregator.start_soon(full, name="full")
+        screen = None
+        while screen is None:
+            await client.send(frame(TEXT, b'{"type":"screen","data":{"id":"x","task":"full"}}'))
+            screen = (await client.event("reply"))["data"]["screen"]
+        assert screen["text"][1] == "  hello"
+        assert screen["cursor"] == [2, 8]
+        assert screen["size"] == [24, 80]
 
 
 async def test_statistics_come_though_nothing_else_does() -> None:

@@ -287,7 +287,7 @@ async def test_what_is_synced_and_when(tmp_path, monkeypatch, fsync) -> None:
             child = aggregator.start_soon(ScriptedExecutor([Send(b"x\n")]))
             await child.wait()
         if fsync == "interval":
-            with trio.fail_after(10):
+            with trio.fail_after(60):
                 while len(synced) < 2:  # noqa: ASYNC110 (a thread syncs: nobody sets an event)
                     await trio.sleep(0.01)
     journals = [name for name in synced if name.endswith(".journal")]

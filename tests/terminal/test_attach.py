@@ -44,6 +44,12 @@ def in_full(terminal: Screen) -> bool:
     return not terminal.now[3] & termios.ISIG
 
 
+def open_in_full(terminal: Screen) -> None:
+    """Open the child that is chosen, whose rows may be in the stream, too."""
+    terminal.type(b"\r")
+    wait_until(lambda: in_full(terminal), "for the view")
+
+
 def leave(terminal: Screen) -> None:
     terminal.type(LEAVE)
     wait_until(lambda: not in_full(terminal), "for the end of the view")
@@ -63,8 +69,7 @@ def check_end(terminal: Screen) -> None:
 
 def test_a_repl_in_full_and_back() -> None:
     with begin(f"{sys.executable} -q") as terminal:
-        terminal.type(b"\r")
-        wait_until(lambda: in_full(terminal), "for the view")
+        open_in_full(terminal)
         terminal.wait_for(lambda text: text.startswith(">>>"))
         terminal.type(b"6 * 7\r")
         terminal.wait_for(lambda text: "\n42\n" in text)
@@ -85,16 +90,14 @@ def test_vim_in_full_and_back(tmp_path) -> None:
     file = tmp_path / "file"
     with begin(f"cd {tmp_path} && exec vim -u NONE -i NONE -n file") as terminal:
         for visit in (1, 2):
-            terminal.type(b"\r")
-            wait_until(lambda: in_full(terminal), "for the view")
+            open_in_full(terminal)
             # The whole terminal, not the room that a line in the stream has.
             terminal.wait_for(lambda text: text.split("\n")[5] == "~")
             terminal.type(b"ovisit %d\x1b:w\r" % visit)
             wait_until(functools.partial(is_in, file, f"visit {visit}"), "for vim")
             leave(terminal)
             terminal.wait_for("flood")
-        terminal.type(b"\r")
-        wait_until(lambda: in_full(terminal), "for the view")
+        open_in_full(terminal)
         terminal.wait_for("visit 2")
         terminal.type(b":q!\r")  # its end leaves, too
         wait_until(lambda: not in_full(terminal), "for the end of the view")
@@ -105,7 +108,7 @@ def test_vim_in_full_and_back(tmp_path) -> None:
 @needs("top")
 def test_top_has_the_whole_terminal_and_follows_its_size() -> None:
     with begin("top -d 0.5") as terminal:
-        terminal.type(b"\r")
+        open_in_full(terminal)
         terminal.wait_for("load average")
         termios.tcsetwinsize(terminal.master, (24, 132))
         terminal.screen.resize(24, 132)
@@ -133,12 +136,12 @@ def test_less_in_full_and_back(tmp_path) -> None:
     file = tmp_path / "file"
     file.write_text("".join(f"row {n}\n" for n in range(200)))
     with begin(f"less {file}") as terminal:
-        terminal.type(b"\r")
+        open_in_full(terminal)
         terminal.wait_for(lambda text: text.startswith("row 0\n"))
         terminal.type(b"G")
         terminal.wait_for("row 199")
         leave(terminal)
-        terminal.type(b"\r")
+        open_in_full(terminal)
         terminal.wait_for(lambda text: "row 199" in text and "(END)" in text)
         terminal.type(b"q")
         wait_until(lambda: not in_full(terminal), "for the end of the view")
@@ -162,8 +165,7 @@ def test_the_view_asks_the_terminal_nothing() -> None:
     """The child's question is answered by us, and what would outlast the view doesn't pass."""
     asks = "printf 'ready\\033[6n'; read -r x; printf '\\033]0;title\\007\\033[c\\033[6n\\033[?1049hdone\\n'; sleep 100"
     with begin(asks) as terminal:
-        terminal.type(b"\r")
-        wait_until(lambda: in_full(terminal), "for the view")
+        open_in_full(terminal)
         terminal.wait_for("ready")
         terminal.type(b"\r")
         terminal.wait_for("done")
@@ -175,8 +177,7 @@ def test_the_view_asks_the_terminal_nothing() -> None:
 
 def test_ctrl_z_is_the_childs_and_a_signal_still_ends_the_run() -> None:
     with begin("sleep 1000") as terminal:
-        terminal.type(b"\r")
-        wait_until(lambda: in_full(terminal), "for the view")
+        open_in_full(terminal)
         terminal.type(b"\x1a\x1c")
         time.sleep(0.2)
         assert terminal.process.poll() is None

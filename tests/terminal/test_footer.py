@@ -20,12 +20,26 @@ def totals(**changes: object) -> Totals:
     return Totals(**{**values, "seconds": 65.0, **changes})
 
 
+def drawn(
+    footer: Footer,
+    totals: Totals,
+    children: list[ChildRow],
+    hidden: dict[str, int],
+    *,
+    columns: int,
+    input_line: tuple[str, int] | None = None,
+) -> list[bytes]:
+    laid = [footer.lay(child) for child in children]
+    return [*footer.rows(totals, laid, hidden, columns=columns, input_line=input_line)]
+
+
 def plain(rows: list[bytes]) -> list[str]:
     return [re.sub(r"\x1b\[[0-9;]*m", "", row.decode()) for row in rows]
 
 
 def test_what_it_looks_like() -> None:
-    rows = Footer(color=False).rows(
+    rows = drawn(
+        Footer(color=False),
         totals(states={"running": 2, "failed": 1}, children=3),
         [
             ChildRow(
@@ -48,7 +62,8 @@ def test_what_it_looks_like() -> None:
 
 
 def test_what_is_left_out_is_counted() -> None:
-    rows = Footer(color=False).rows(
+    rows = drawn(
+        Footer(color=False),
         totals(children=14),
         [ChildRow("a", "36", "running")],
         {"queued": 2, "running": 9, "failed": 1},
@@ -58,7 +73,7 @@ def test_what_is_left_out_is_counted() -> None:
 
 
 def test_a_view_that_stands_still_says_so() -> None:
-    [head] = plain(Footer(color=False).rows(totals(paused="paused, the children wait"), [], {}, columns=80))
+    [head] = plain(drawn(Footer(color=False), totals(paused="paused, the children wait"), [], {}, columns=80))
     assert head.startswith("── ⏸ paused, the children wait ")
 
 
@@ -98,7 +113,7 @@ def test_rows_fit_whatever_they_say(
 ) -> None:
     footer = Footer(color=color)
     for children in drawings:
-        rows = footer.rows(totals(), children, hidden, columns=columns, input_line=typed)
+        rows = drawn(footer, totals(), children, hidden, columns=columns, input_line=typed)
         assert len(rows) == 1 + len(children) + bool(hidden) + (typed is not None)
         for row in plain(rows):
             assert cell_len(row) <= columns
@@ -111,6 +126,37 @@ def test_rows_fit_whatever_they_say(
                 assert "█" not in row
         if typed is not None and columns > 6:
             assert "▏" in plain(rows)[-1]
+
+
+@given(
+    st.lists(rows_of_children, min_size=1, max_size=4), st.lists(st.integers(20, 80), min_size=4, max_size=4)
+)
+def test_what_was_made_before_changes_nothing(drawings: list[list[ChildRow]], columns: list[int]) -> None:
+    footer, widest = Footer(color=True), Footer(color=True)
+    for children in drawings:
+        for child in children:
+            widest.lay(child)
+    for children in drawings:
+        for child in children:
+            footer.lay(child)
+    for children, width in [*zip(drawings, columns, strict=False)] * 2:
+        fresh = Footer(color=True)
+        fresh._widths = [*widest._widths]
+        wanted = drawn(fresh, totals(), children, {}, columns=width)
+        assert drawn(footer, totals(), children, {}, columns=width) == wanted
+
+
+def test_a_row_that_says_the_same_is_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    real = Footer._row
+    monkeypatch.setattr(
+        Footer, "_row", lambda self, laid, *rest: made.append(laid.cells[0]) or real(self, laid, *rest)
+    )
+    footer = Footer(color=True)
+    for lines in (2, 2, 3):
+        children = [ChildRow("one", "36", "running", lines=2), ChildRow("two", "33", "running", lines=lines)]
+        drawn(footer, totals(), children, {}, columns=80)
+    assert made == ["one", "two", "two"]
 
 
 @given(st.lists(st.sampled_from(STATES), max_size=30), st.integers(0, 12), st.none() | st.integers(0, 29))

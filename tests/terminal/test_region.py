@@ -31,7 +31,10 @@ class Screen(pyte.Screen):
         if self.cursor.y == bottom:
             assert top == 0
             self.gone.append(self.text_of(0))
-        super().index()
+        if self.cursor.y > bottom:  # below the region nothing scrolls, which pyte does not know
+            self.cursor.y = min(self.cursor.y + 1, self.lines - 1)
+        else:
+            super().index()
 
     def resize(self, lines: int | None = None, columns: int | None = None) -> None:
         lines, columns = lines or self.lines, columns or self.columns
@@ -167,6 +170,55 @@ def test_sizes_change(steps: list[tuple[str, object]]) -> None:
         else:
             pair.resize(*value)
         pair.check()
+
+
+@given(
+    before=st.integers(0, 6),
+    steps=st.lists(st.one_of(st.integers(1, 6), st.binary(min_size=1, max_size=1)), max_size=12),
+    size=st.tuples(st.integers(3, 16), st.integers(8, 20)),
+    height=st.integers(1, 4),
+)
+@example(before=0, steps=[b"1", 2, b"2"], size=(ROWS, COLUMNS), height=2)
+@example(before=0, steps=[3, b"1", 1, b"2"], size=(ROWS + 3, COLUMNS), height=2)
+@example(before=0, steps=[3, b"1", 1, b"2"], size=(ROWS - 3, COLUMNS), height=2)
+@settings(max_examples=500)
+def test_no_line_is_lost_before_we_are_told_of_a_size(
+    before: int, steps: list[int | bytes], size: tuple[int, int], height: int
+) -> None:
+    """The terminal has it, and forgets the region; lines and drawings go on as if it had not."""
+    region, screen = Region(ROWS, COLUMNS), Screen(COLUMNS, ROWS)
+    terminal = pyte.ByteStream(screen)
+    count = 0
+
+    def stream(lines: int) -> None:
+        nonlocal count
+        for _ in range(lines):
+            terminal.feed(b"".join(region.stream([b"#%d.\n" % count])))
+            count += 1
+
+    stream(ROWS)
+    terminal.feed(region.draw([b"f"] * height))
+    stream(before)
+    screen.resize(*size)
+    for step in steps:
+        if isinstance(step, int):
+            stream(step)
+        else:
+            terminal.feed(region.draw([b"f", b"g" + step.hex().encode()][-height:] + [b"f"] * (height - 2)))
+    terminal.feed(region.resized(*size))
+    stream(2)
+    found = [row.partition(".")[0] for row in screen.all if row.startswith("#")]
+    assert found == [f"#{n}" for n in range(count)]
+
+
+def test_what_is_open_goes_on_where_it_was() -> None:
+    region, screen = Region(ROWS, COLUMNS), Screen(COLUMNS, ROWS)
+    terminal = pyte.ByteStream(screen)
+    for step in [*[b"a\n"] * ROWS, [b"f"], b"\x1b[31mopen", [b"g"], b"end", [b"h"], b"more\n", [b"i"]]:
+        terminal.feed(region.draw(step) if isinstance(step, list) else b"".join(region.stream([step])))
+    assert screen.text_of(ROWS - 4) == "openendmor"
+    assert screen.buffer[ROWS - 4][6].fg == "red"
+    assert (screen.text_of(ROWS - 3), screen.text_of(ROWS - 1)) == ("e", "i")
 
 
 def pieces_of(data: bytes, sizes: list[int]) -> Iterator[bytes]:

@@ -270,7 +270,7 @@ async def test_a_terminal_that_takes_nothing_holds_no_end_up(pty: Pty, sink: Ter
     with trio.move_on_after(0.1):
         while True:
             await sink.write(batch(b"x" * 60_000 + b"\n"))
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         await sink.aclose()
 
 
@@ -306,7 +306,7 @@ async def test_looking_back_as_the_run_ends_harms_nobody(sink: TerminalSink) -> 
     async with open_aggregator([]) as aggregator:
         commands = Commands(aggregator, sink)
         commands._keyboard = object()  # type: ignore[assignment]
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             await commands._look_back()
 
 
@@ -319,7 +319,7 @@ class NoKeys:
 
 
 async def test_a_child_in_full_as_the_run_ends_harms_nobody(sink: TerminalSink) -> None:
-    with trio.fail_after(5):
+    with trio.fail_after(60):
         async with open_aggregator([]) as aggregator, trio.open_nursery() as nursery:
             puppet = Puppet()
             child = await aggregator.start(puppet)
