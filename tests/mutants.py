@@ -959,6 +959,7 @@ MUTANTS = {
         "    if within < _DEEPEST:\n",
         "    if True:\n",
         (f"{MCP_COMMAND}agents_of_agents_of_agents_spawn_none",),
+    ),
     "any host will do": Mutant(GATE, "if host not in self._hosts and host != local:", "if False:", IN_GATE),
     "two hosts are one": Mutant(GATE, "if len(hosts) != 1 or", "if not hosts or", IN_GATE),
     "a forwarded name is ours over TLS, and so is this machine's": Mutant(
