@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from axiom_trio.spawn.plan import Plan
     from axiom_trio.spawn.worktree import Worktrees
 
-_AT_ONCE: Final = 0.1  # seconds for those to begin that begin at once
+_FOR_GIT: Final = 0.1  # seconds that who doesn't wait for a spawn waits for its worktrees
 _NAMED: Final = 10  # ids in a sentence
 
 
@@ -146,7 +146,7 @@ class Spawns:
         nursery.start_soon(self._run, spawned, execute)
         expected = len(plan.subtasks) if plan.pattern == "parallel" else 1
         try:
-            with trio.move_on_after(_AT_ONCE):
+            with trio.move_on_after(float("inf") if self._worktrees is None else _FOR_GIT):
                 while len(spawned.children) < expected and not spawned.ended.is_set():
                     await spawned.changed.wait()
         except trio.Cancelled:
