@@ -78,6 +78,7 @@ class Spawned:
             prompt=short(self.plan.prompt),
             task_ids=[child.id for child in self.children],
             error=UNSET if self.error is None else self.error,
+            notices=[*self.notices],
         )
 
     def change(self) -> None:
