@@ -17,6 +17,7 @@ from benchmarks.journal import journal
 from benchmarks.latency import latency
 from benchmarks.many import many, stop
 from benchmarks.memory import memory
+from benchmarks.page import page
 from benchmarks.roster import BY_NAME, missing
 from benchmarks.series import Case, Context, say
 from benchmarks.startup import startup
@@ -32,6 +33,7 @@ MEASUREMENTS = {
     "latency": latency,
     "intervention": intervention,
     "footer": footer,
+    "page": page,
     "memory": memory,
     "many": many,
     "stop": stop,

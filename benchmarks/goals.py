@@ -63,6 +63,17 @@ def footer(case: str, metric: str) -> Callable[[Cases], float | None]:
     return lambda cases: cases[case].ratio("with footer", "without", metric) if case in cases else None
 
 
+def of_page(metric: str) -> Callable[[Cases], float | None]:
+    """The highest of the page's cases."""
+
+    def value(cases: Cases) -> float | None:
+        ways = [name for name in cases if name.startswith("page-")]
+        found = [value for name in ways if (value := of(name, metric, "page")(cases)) is not None]
+        return max(found, default=None)
+
+    return value
+
+
 def best_peer(cases: Cases) -> float | None:
     """Our time for many children against the best peer whose output was complete."""
     case = cases.get("many")
@@ -112,6 +123,8 @@ GOALS = [
     Goal("throughput with a footer, against without", 0.9, "×", footer("footer-throughput", "mb_s"), True),
     Goal("latency p50 with a footer, against without", 1.1, "×", footer("footer-latency-idle", "p50")),
     Goal("the same beside a flood", 1.1, "×", footer("footer-latency-flood", "p50")),
+    Goal("page: longest task, in any view", 200, "ms", of_page("longest_ms")),
+    Goal("page: heap after a million lines", 64, "MB", of_page("kept_mb")),
     Goal("peak memory, 10 children that flood", 32, "MB", of("memory-10", "mb")),
     Goal("peak memory, 100 children that flood", 40, "MB", of("memory-100", "mb")),
     Goal("peak memory, 1000 idle children", 40, "MB", of("memory-idle", "mb")),

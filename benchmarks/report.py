@@ -123,6 +123,18 @@ def by_case(cases: Cases, prefix: str, title: str, metric: str, unit: str) -> st
     )
 
 
+def page(cases: Cases) -> str:
+    chosen = [case for name, case in cases.items() if name.startswith("page-")]
+    if not any(case.samples for case in chosen):
+        return ""
+    metrics = ("longest_ms", "gap_ms", "frames_s", "peak_mb", "kept_mb", "lines_s", "skipped")
+    rows = [[case.title, *(cell(case, "page", metric) for metric in metrics)] for case in chosen]
+    header = ["", "longest task, ms", "longest between frames, ms", "frames/s", "heap, peak, MB"]
+    return "## The page, ten children, a million lines\n\n" + table(
+        [*header, "heap, kept, MB", "lines/s", "lines skipped"], rows
+    )
+
+
 def websocket(cases: Cases) -> str:
     rows = []
     for name, case in cases.items():
@@ -204,6 +216,7 @@ def markdown(result: dict, cases: Cases) -> str:
         by_case(cases, "footer-throughput", "On a terminal, with a footer and without", "mb_s", "MB/s"),
         by_case(cases, "footer-latency-", "The same, latency p50", "p50", "µs"),
         by_case(cases, "footer-latency-", "The same, latency p99", "p99", "µs"),
+        page(cases),
         by_case(cases, "memory-", "Peak memory", "tree_mb", "MB, all processes of the tool"),
         many(cases),
         startup(cases),

@@ -1,0 +1,180 @@
+// The WebSocket: connects, comes back with the last cursor, asks and gets answers.
+
+const FIRST = 250; // ms before it tries again; doubles, to MOST
+const MOST = 10_000;
+const REFUSED = 30_000;
+const SILENT = 45_000; // the server pings each 20 s, which the browser answers unseen; `stats` come each second
+
+/** An answer that says no, in a sentence. */
+export class Refused extends Error {
+  constructor(code, message) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export class Connection {
+  #socket = null;
+  #pending = new Map(); // id → how to answer
+  #delay = FIRST;
+  #timer = 0;
+  #heard = 0;
+  #ended = false;
+
+  /**
+   * @param {(message: object) => void} receive Takes each message, in order.
+   * @param {(state: string, text: string) => void} told `connecting`, `open`, `waiting`, `refused`.
+   */
+  constructor(receive, told) {
+    this.receive = receive;
+    this.told = told;
+    this.isOpen = false;
+    addEventListener("online", () => this.retry());
+    addEventListener("hashchange", () => this.restart());
+    document.addEventListener("visibilitychange", () => document.hidden || this.retry());
+    setInterval(() => this.#watch(), 5000);
+  }
+
+  get token() {
+    return location.hash.slice(1);
+  }
+
+  start() {
+    clearTimeout(this.#timer);
+    this.#timer = 0;
+    if (!/^[\w.~-]{1,512}$/.test(this.token)) {
+      this.told("refused", "This address has no token: open the one that the run printed, to its end.");
+      return;
+    }
+    this.told("connecting", "Connecting …");
+    const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`;
+    let socket;
+    try {
+      socket = new WebSocket(url, ["axiom.v1", `axiom.token.${this.token}`]);
+    } catch (error) {
+      this.told("refused", `This address can't be connected to: ${error.message}`);
+      return;
+    }
+    this.#socket = socket;
+    // What comes is worked off as it comes: while we are slow, the browser takes no more, and the run
+    // skips what it no longer holds, and says how much that was.
+    socket.onmessage = ({ data }) => this.#take(socket, data);
+    socket.onclose = ({ code, reason }) => this.#closed(socket, code, reason);
+  }
+
+  /** Try now what would be tried later. */
+  retry() {
+    if (this.#timer) this.start();
+  }
+
+  restart() {
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close();
+    this.#drop();
+    this.start();
+  }
+
+  send(type, data) {
+    this.#socket?.send(JSON.stringify({ type, data }));
+  }
+
+  /** Ask, and wait for the answer. Rejects with Refused; code `lost` if the connection went meanwhile. */
+  request(type, data, id = newId()) {
+    return new Promise((resolve, reject) => {
+      if (!this.isOpen) {
+        reject(new Refused("lost", "there is no connection"));
+        return;
+      }
+      this.#pending.set(id, { resolve, reject });
+      this.send(type, { ...data, id });
+    });
+  }
+
+  #take(socket, text) {
+    if (socket !== this.#socket) return;
+    this.#heard = performance.now();
+    let at = 0;
+    while (at < text.length) {
+      let end = text.indexOf("\n", at);
+      if (end < 0) end = text.length;
+      try {
+        if (end > at) this.#message(JSON.parse(text.slice(at, end)));
+      } catch (error) {
+        reportError(error); // a defect of ours: the other messages are none the worse for it
+      }
+      if (socket !== this.#socket) return;
+      at = end + 1;
+    }
+  }
+
+  #message(message) {
+    const { type, data } = message;
+    if (type === "reply" || type === "error") {
+      const asked = this.#pending.get(data.id);
+      this.#pending.delete(data.id);
+      if (type === "reply") asked?.resolve(data);
+      else asked?.reject(new Refused(data.code, data.message));
+      return;
+    }
+    if (type === "hello") {
+      this.#delay = FIRST;
+      this.#ended = false;
+      this.isOpen = true;
+      this.told("open", "Connected");
+    }
+    if (type === "end") this.#ended = true;
+    this.receive(message);
+  }
+
+  #drop() {
+    this.isOpen = false;
+    const pending = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const asked of pending) asked.reject(new Refused("lost", "the connection was lost"));
+  }
+
+  async #closed(socket, code, reason) {
+    if (socket !== this.#socket) return;
+    this.#socket = null;
+    const was = this.isOpen;
+    this.#drop();
+    let wait = this.#delay * (0.75 + Math.random() / 2);
+    this.#delay = Math.min(MOST, this.#delay * 2);
+    let state = this.#ended ? "ended" : "waiting";
+    let why = was ? "The connection was lost" : "The run can't be reached";
+    if (this.#ended) why = "The run has ended; if another one serves this port, it will be shown";
+    else if (code === 4408) why = "This page was too slow for the connection";
+    else if (reason) why += ` (${reason})`;
+    if (!was && (await this.#refused())) {
+      state = "refused";
+      why = "The token is refused, or too many look on: open the address that the run has printed now";
+      wait = REFUSED;
+    }
+    if (this.#socket !== null || this.#timer) return;
+    this.told(state, `${why}. Trying again …`);
+    this.#timer = setTimeout(() => this.start(), wait);
+  }
+
+  /** A socket that was refused doesn't say why; whether the page is still served does. */
+  async #refused() {
+    try {
+      return (await fetch("/", { cache: "no-store", method: "HEAD" })).ok;
+    } catch {
+      return false;
+    }
+  }
+
+  #watch() {
+    if (this.isOpen && performance.now() - this.#heard > SILENT) {
+      const socket = this.#socket;
+      this.#closed(socket, 1006, "");
+      socket.close();
+    }
+  }
+}
+
+/** Unguessable, and unique; `crypto.randomUUID` is not there off loopback. */
+export function newId() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
