@@ -139,9 +139,16 @@ def page(cases: Cases) -> str:
     chosen = [case for name, case in cases.items() if name.startswith("page-")]
     if not any(case.samples for case in chosen):
         return ""
-    metrics = ("longest_ms", "gap_ms", "frames_s", "peak_mb", "kept_mb", "lines_s", "skipped")
+    metrics = ("cpu_ms", "longest_ms", "gap_ms", "frames_s", "peak_mb", "kept_mb", "lines_s", "skipped")
     rows = [[case.title, *(cell(case, "page", metric) for metric in metrics)] for case in chosen]
-    header = ["", "longest task, ms", "longest between frames, ms", "frames/s", "heap, peak, MB"]
+    header = [
+        "",
+        "longest task, ms of processor",
+        "the same, with waiting",
+        "longest between frames, ms",
+        "frames/s",
+        "heap, peak, MB",
+    ]
     return "## The page, ten children, a million lines\n\n" + table(
         [*header, "heap, kept, MB", "lines/s", "lines skipped"], rows
     )
