@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from axiom_trio.engine.run import RunResult as RunResult
     from axiom_trio.engine.statistics import AggregatorStatistics as AggregatorStatistics
     from axiom_trio.engine.subscription import Subscription as Subscription
+    from axiom_trio.executors.agent import AgentExecutor as AgentExecutor
+    from axiom_trio.executors.agent import SdkExecutor as SdkExecutor
     from axiom_trio.executors.callable import CallableExecutor as CallableExecutor
     from axiom_trio.executors.process import ProcessExecutor as ProcessExecutor
     from axiom_trio.executors.pty import PtyExecutor as PtyExecutor
@@ -64,6 +66,11 @@ if TYPE_CHECKING:
     from axiom_trio.sinks.journal_reader import JournalReader as JournalReader
     from axiom_trio.sinks.journal_reader import JournalRun as JournalRun
     from axiom_trio.sinks.jsonl import JsonlSink as JsonlSink
+    from axiom_trio.spawn.agents import spawn_agents as spawn_agents
+    from axiom_trio.spawn.patterns import Work as Work
+    from axiom_trio.spawn.plan import PlanError as PlanError
+    from axiom_trio.spawn.plan import Subtask as Subtask
+    from axiom_trio.spawn.worktree import WorktreeError as WorktreeError
 
 __version__ = "0.1.0"
 
@@ -76,6 +83,7 @@ _HOMES = {
     "engine.run": "ChildResult RunResult",
     "engine.statistics": "AggregatorStatistics",
     "engine.subscription": "Subscription",
+    "executors.agent": "AgentExecutor SdkExecutor",
     "executors.callable": "CallableExecutor",
     "executors.process": "ProcessExecutor",
     "executors.pty": "PtyExecutor",
@@ -98,6 +106,10 @@ _HOMES = {
     "sinks.journal": "JournalSink",
     "sinks.journal_reader": "JournalReader JournalRun",
     "sinks.jsonl": "JsonlSink",
+    "spawn.agents": "spawn_agents",
+    "spawn.patterns": "Work",
+    "spawn.plan": "PlanError Subtask",
+    "spawn.worktree": "WorktreeError",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

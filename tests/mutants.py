@@ -56,10 +56,20 @@ STREAM, LISTENER, FEED = "server/stream.py", "server/listener.py", "server/feed.
 WEBSOCKET = "server/test_websocket.py::test_"
 FRONT = "server/test_http.py::test_"
 
-PAGE = "server/page/"  # its mutants need chromium
-IN_PAGE = "server/test_page.py::test_"
-SEAMS = (f"{IN_PAGE}history_and_live_join_wherever_lines_are_cut",)
-INERT = (f"{IN_PAGE}hostile_output_stays_inert_t38",)
+WEB = "server/page/"  # its mutants need chromium
+IN_WEB = "server/test_page.py::test_"
+SEAMS = (f"{IN_WEB}history_and_live_join_wherever_lines_are_cut",)
+INERT = (f"{IN_WEB}hostile_output_stays_inert_t38",)
+
+AGENTS, IN_AGENTS = "sansio/agents.py", ("sansio/test_agents.py",)
+PLAN, IN_PLAN = "spawn/plan.py", ("spawn/test_plan.py",)
+PATTERNS, IN_PATTERNS = "spawn/patterns.py", ("spawn/test_patterns.py",)
+RECURSIVE = "spawn/recursive.py"
+
+PAGE, IN_PAGE = "spawn/mcp_page.py", ("spawn/test_mcp_page.py",)
+SPAWNS, STDIO = "spawn/mcp_spawns.py", "spawn/mcp_stdio.py"
+IN_MCP, MCP_COMMAND = "spawn/test_mcp.py::test_", "spawn/test_mcp_command.py::test_"
+MCP_OUTPUT = (f"{IN_MCP}output_is_polled_to_the_end_and_no_line_is_missing_or_doubled",)
 
 
 class Mutant(NamedTuple):
@@ -818,7 +828,7 @@ MUTANTS = {
         ("cli/test_verbs.py::test_wait",),
     ),
     "who follows a quiet one hears nothing beside a busy one": Mutant(
-        "server/session.py",
+        "server/feed.py",
         "if trio.current_time() >= due:",
         "if False:",
         ("cli/test_verbs.py::test_the_verbs_end_beside_a_busy_child",),
@@ -835,33 +845,120 @@ MUTANTS = {
         "                pass\n",
         ("cli/test_verbs.py::test_attach_to_a_child",),
     ),
-    "the page takes output for markup": Mutant(
-        f"{PAGE}ansi.js", "    element.textContent = text;\n", "    element.innerHTML = text;\n", INERT
+    "an agent's deltas and its whole message are shown both": Mutant(
+        "sansio/agent_claude.py",
+        "if shown and whole.startswith(shown):",
+        "if False:",
+        IN_AGENTS,
     ),
-    "the page lets text turn round": Mutant(
-        f"{PAGE}ansi.js", "\\\\u2028-\\\\u202e", "\\\\u2028-\\\\u2029", INERT
+    "an agent's line that comes again is shown again": Mutant(
+        "sansio/agent_claude.py", "if uuid is not None and self._seen(uuid):", "if False:", IN_AGENTS
     ),
-    "the page shows controls as they are": Mutant(
-        f"{PAGE}ansi.js",
-        "      pending += visible(match[0]);\n",
-        "      pending += match[0];\n",
-        (f"{IN_PAGE}colours_are_what_the_terminal_shows",),
+    "an error that is called a success is one": Mutant(
+        "sansio/agent_claude.py",
+        'if not message.get("is_error") and subtype == "success":',
+        'if subtype == "success":',
+        IN_AGENTS,
     ),
-    "the page forgets the beginning of a line": Mutant(f"{PAGE}rows.js", "    row.join(tail);\n", "", SEAMS),
-    "the page goes on with a line that has ended": Mutant(
-        f"{PAGE}rows.js", "assembler.open.get(child) ?? null", "assembler.open.get(child)", SEAMS
+    "an agent's line that is too long is kept whole": Mutant(
+        AGENTS, "if self._cut or self._splitter.pending > LONGEST:", "if False:", IN_AGENTS
     ),
-    "the page goes on from where the run is, not from where it was": Mutant(
-        f"{PAGE}main.js",
-        '"subscribe", { after: this.run.cursor }',
-        '"subscribe", { after: data.cursor }',
-        (f"{IN_PAGE}resumes_without_gap_or_duplicate",),
+    "an agent's delta ends a line": Mutant(
+        AGENTS, 'self._open = not data.endswith(b"\\n")', "self._open = False", IN_AGENTS
     ),
-    "the page moves what is being read": Mutant(
-        f"{PAGE}source.js",
-        "      this.attached = false;\n      return;\n",
+    "an agent's exit status is enough": Mutant(
+        "executors/agent.py", "        if told.ok:\n", "        if True:\n", ("executors/test_agent.py",)
+    ),
+    "a steered agent is never told that it may end": Mutant(
+        "executors/adapted.py",
+        "                self._on_end()\n",
+        "                pass\n",
+        ("executors/test_agent.py::test_it_is_steered_while_it_works",),
+    ),
+    "whoever writes the marker asks for children": Mutant(
+        PLAN, "    if not known:\n", "    if False:\n", IN_PLAN
+    ),
+    "a child's own prompt asks for children": Mutant(
+        PLAN, "the two words {self.first} and {self.second}", "the word {self.word}", IN_PLAN
+    ),
+    "depth has no bound": Mutant(RECURSIVE, "        if below > 0:\n", "        if True:\n", IN_PATTERNS),
+    "the total has no bound": Mutant(RECURSIVE, "if self._count() + more > TOTAL:", "if False:", IN_PATTERNS),
+    "a request that is said again counts again": Mutant(
+        RECURSIVE, "if tasks is None or tasks in member.asked:", "if tasks is None:", IN_PATTERNS
+    ),
+    "a sequence goes on after a failure": Mutant(
+        PATTERNS, "(not completed.ok and not self._keep_going)", "False", IN_PATTERNS
+    ),
+    "a prompt may be an option": Mutant(
+        "spawn/presets.py",
+        """        return f" {prompt}"\n""",
+        "        return prompt\n",
+        ("spawn/test_presets.py",),
+    ),
+    "a worktree with commits is removed": Mutant(
+        "spawn/worktree.py", "if changes or commits:", "if changes:", ("spawn/test_worktree.py",)
+    ),
+    "a page that is full begins its last block anew": Mutant(
+        PAGE,
+        "self.position = cursor_of(event.cursor) + offset + taken",
+        "self.position = cursor_of(event.cursor)",
+        IN_PAGE,
+    ),
+    "a block that a page has cut is left": Mutant(
+        PAGE, "            if offset + taken < len(event.data):\n", "            if False:\n", IN_PAGE
+    ),
+    "a page ends within a character": Mutant(PAGE, "data[end] & 0xC0 == 0x80", "False", IN_PAGE),
+    "a last line is not ended": Mutant(PAGE, '.end() + b"\\n"', ".end()", IN_PAGE),
+    "a page of nothing does not move on": Mutant(
+        "spawn/mcp_output.py", "page.position = max(page.position, cursor_of(batch.end))", "pass", MCP_OUTPUT
+    ),
+    "who waits for output is not told of the end": Mutant(
+        "spawn/mcp_calls.py",
+        "                if not all(each.ended.is_set() for each in running):\n",
+        "                if running:\n",
+        MCP_OUTPUT,
+    ),
+    "a call that is cancelled leaves its agents": Mutant(
+        "spawn/mcp_calls.py",
+        "                self._spawns.stop(spawned)\n",
         "",
-        (f"{IN_PAGE}a_flood_is_bounded_and_one_can_read_back",),
+        (f"{IN_MCP}cancelling_a_call_stops_its_tasks",),
+    ),
+    "a spawn that is interrupted goes on with the next": Mutant(
+        SPAWNS,
+        "            spawned.stopping = True\n        for child in children:",
+        "            pass\n        for child in children:",
+        (f"{IN_MCP}a_spawn_is_interrupted_as_a_whole_and_no_more_of_it_begins",),
+    ),
+    "a second interrupt is as the first": Mutant(
+        SPAWNS,
+        "            self._interrupted.add(child.id)\n",
+        "",
+        (f"{IN_MCP}one_can_be_sent_to_and_interrupted",),
+    ),
+    "what prints gets on the wire": Mutant(
+        STDIO, "        os.dup2(2, 1)\n", "", (f"{MCP_COMMAND}nothing_else_gets_on_the_wire",)
+    ),
+    "a child reads the wire": Mutant(
+        STDIO, "        os.dup2(null, 0)\n", "", (f"{MCP_COMMAND}nothing_else_gets_on_the_wire",)
+    ),
+    "what is no message goes unanswered": Mutant(
+        STDIO,
+        "            await self._refuse_malformed(line)\n",
+        "            pass\n",
+        (f"{MCP_COMMAND}what_is_no_message_is_answered_and_the_rest_read_on",),
+    ),
+    "a message that is too long is kept whole": Mutant(
+        STDIO,
+        "            if size > self._longest:  # only its ends are of use\n",
+        "            if False:\n",
+        (f"{MCP_COMMAND}a_message_that_is_too_long_takes_no_memory",),
+    ),
+    "a server in servers spawns without end": Mutant(
+        "cli/mcp.py",
+        "    if within < _DEEPEST:\n",
+        "    if True:\n",
+        (f"{MCP_COMMAND}agents_of_agents_of_agents_spawn_none",),
     ),
     "any host will do": Mutant(GATE, "if host not in self._hosts and host != local:", "if False:", IN_GATE),
     "two hosts are one": Mutant(GATE, "if len(hosts) != 1 or", "if not hosts or", IN_GATE),
@@ -959,13 +1056,41 @@ MUTANTS = {
         "                    for farewell in self.farewells:\n                        nursery.start_soon(farewell)\n",
         ("test_pace.py::test_at_the_end_of_a_run_its_journal_can_still_be_read",),
     ),
+    "the page takes output for markup": Mutant(
+        f"{WEB}ansi.js", "    element.textContent = text;\n", "    element.innerHTML = text;\n", INERT
+    ),
+    "the page lets text turn round": Mutant(
+        f"{WEB}ansi.js", "\\\\u2028-\\\\u202e", "\\\\u2028-\\\\u2029", INERT
+    ),
+    "the page shows controls as they are": Mutant(
+        f"{WEB}ansi.js",
+        "      pending += visible(match[0]);\n",
+        "      pending += match[0];\n",
+        (f"{IN_WEB}colours_are_what_the_terminal_shows",),
+    ),
+    "the page forgets the beginning of a line": Mutant(f"{WEB}rows.js", "    row.join(tail);\n", "", SEAMS),
+    "the page goes on with a line that has ended": Mutant(
+        f"{WEB}rows.js", "assembler.open.get(child) ?? null", "assembler.open.get(child)", SEAMS
+    ),
+    "the page goes on from where the run is, not from where it was": Mutant(
+        f"{WEB}main.js",
+        '"subscribe", { after: this.run.cursor }',
+        '"subscribe", { after: data.cursor }',
+        (f"{IN_WEB}resumes_without_gap_or_duplicate",),
+    ),
+    "the page moves what is being read": Mutant(
+        f"{WEB}source.js",
+        "      this.attached = false;\n      return;\n",
+        "",
+        (f"{IN_WEB}a_flood_is_bounded_and_one_can_read_back",),
+    ),
 }
 
 
 def run(name: str) -> str:
     """Run one mutant; return `caught`, why it was skipped, or what is wrong."""
     mutant = MUTANTS[name]
-    if mutant.file.startswith(PAGE) and shutil.which("chromium") is None:
+    if mutant.file.startswith(WEB) and shutil.which("chromium") is None:
         return "skipped: chromium is not installed"
     source = (ROOT / "axiom_trio" / mutant.file).read_text()
     if source.count(mutant.old) != 1:

@@ -11,7 +11,7 @@ import sys
 
 TYPE_CHECKING = False  # type checkers know better; importing typing takes 5 ms
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
 _NEVER_BLOCKS = 256  # bytes that a pipe or terminal takes at once when it's writable
 
@@ -46,6 +46,15 @@ def _main(closed: set[int]) -> int:
         from axiom_trio.cli.replay import replay
 
         return replay(options, stdout_closed=1 in closed)
+    if options.verb == "spawn":
+        return _spawn(options, stdout_closed=1 in closed)
+    if options.verb == "mcp":
+        from axiom_trio.executors import cgroup
+
+        cgroup.enter_soon()
+        from axiom_trio.cli.mcp import mcp
+
+        return mcp(options)
     if options.verb != "run":
         from axiom_trio.cli.verbs import run_verb
 
@@ -57,6 +66,27 @@ def _main(closed: set[int]) -> int:
     from axiom_trio.cli.run import run
 
     return run(options, stdout_closed=1 in closed)
+
+
+def _spawn(options: Any, *, stdout_closed: bool) -> int:
+    if options.detach:
+        from axiom_trio.cli.detach import detach
+        from axiom_trio.cli.tasks import UsageError
+
+        try:
+            status = detach(options)
+        except UsageError as error:
+            say(f"{error}\n")
+            return 2
+        if status is not None:
+            return status
+    if not options.allow_daemons and (options.execute or not options.plan.subtasks):
+        from axiom_trio.executors import cgroup
+
+        cgroup.enter_soon()
+    from axiom_trio.cli.spawn import spawn
+
+    return spawn(options, stdout_closed=stdout_closed)
 
 
 def say(text: str) -> None:

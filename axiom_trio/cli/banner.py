@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 from axiom_trio.sansio.names import SHORT_ID, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from axiom_trio.cli.options import RunOptions
 
 
-def banner(options: RunOptions, environ: Mapping[str, str]) -> str:
+def banner(options: RunOptions, environ: Mapping[str, str], headline: Sequence[str] = ()) -> str:
     """How many children, of which parent and by which pattern, and what else is special about the run.
 
-    The parent is that of the children's metadata, else the child of another run in which this one is.
+    The parent is that of the children's metadata, else the child of another run in which this one is. A
+    `headline` is said instead of the number of children.
     """
     known = [task.metadata for task in options.tasks if task.metadata is not None]
     parents = list(dict.fromkeys(metadata.parent for metadata in known if metadata.parent))
@@ -23,7 +24,7 @@ def banner(options: RunOptions, environ: Mapping[str, str]) -> str:
     if not parents and (outer := environ.get("AXIOM_TASK_ID")):
         parents = [outer]
     count = len(options.tasks)
-    parts = [f"{count} child" + "ren" * (count != 1)]
+    parts = [*headline] or [f"{count} child" + "ren" * (count != 1)]
     if len(parents) == 1:
         parts[0] += f" of {printable(parents[0][:SHORT_ID])}"
     elif parents:

@@ -73,7 +73,7 @@ class Making:
             names = shorten(names, self._options.prefix_length)
         fields = {"id": "x" * SHORT_ID, "index": len(names) - 1, "pid": "1234567", "time": "x" * 24}
         widths = (len(self._options.prefix.format(name=name, **fields)) for name in names)
-        return max(widths) + (25 if self._options.timestamps else 0)
+        return max(widths, default=0) + (25 if self._options.timestamps else 0)
 
     @property
     def padding(self) -> int:

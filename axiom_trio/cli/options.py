@@ -13,15 +13,19 @@ from axiom_trio.sansio.success import check_success, default_success
 TYPE_CHECKING = False  # type checkers know better; importing typing takes 5 ms
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Any, Literal
+    from typing import Any, Literal, TypeAlias
 
+    from axiom_trio.cli.mcp_options import McpOptions
     from axiom_trio.cli.replay_options import ReplayOptions
     from axiom_trio.cli.tasks import TaskSpec
     from axiom_trio.cli.verb_options import Verb, VerbOptions
     from axiom_trio.sansio.escapes import Escapes
     from axiom_trio.sansio.rule import Rule
 
+    Options: TypeAlias = "RunOptions | ReplayOptions | McpOptions | VerbOptions"
+
 _VERBS: tuple[Verb, ...] = ("ps", "logs", "send", "interrupt", "stop", "restart", "add", "wait", "attach")
+_TO_RUN = "; to run commands: axiom-trio run COMMAND..."
 
 
 class RunOptions:
@@ -30,7 +34,7 @@ class RunOptions:
     None is "as the terminal suggests" (`pty`, `escapes`), "no limit" or "nothing".
     """
 
-    verb: Literal["run"] = "run"
+    verb: Literal["run", "spawn"] = "run"
     __slots__ = (
         *("tasks", "prefix", "prefix_length", "pad", "timestamps", "color", "pty", "stderr", "stdin"),
         *("output", "escapes", "jobs", "halt", "success", "retries", "restart_after", "restart_window"),
@@ -134,7 +138,7 @@ class RunOptions:
         self.listen_anywhere = listen_anywhere
 
 
-def parse(argv: Sequence[str], environ: Mapping[str, str]) -> RunOptions | ReplayOptions | VerbOptions | str:
+def parse(argv: Sequence[str], environ: Mapping[str, str]) -> Options | str:
     """Understand a command line.
 
     Args:
@@ -155,6 +159,14 @@ def parse(argv: Sequence[str], environ: Mapping[str, str]) -> RunOptions | Repla
         return HELP
     if verb == "--version":
         return _version()
+    if verb == "spawn":
+        from axiom_trio.cli.spawn_options import parse_spawn
+
+        return parse_spawn(argv[1:], environ)
+    if verb == "mcp":
+        from axiom_trio.cli.mcp_options import parse_mcp
+
+        return parse_mcp(argv[1:], environ)
     if verb == "replay":
         from axiom_trio.cli.replay_options import parse_replay
 
@@ -165,10 +177,8 @@ def parse(argv: Sequence[str], environ: Mapping[str, str]) -> RunOptions | Repla
 
             return parse_verb(known, argv[1:], environ)
     if verb != "run":
-        hint = near(verb, ("run", "replay", *_VERBS))
-        if hint:
-            raise UsageError(f"there is no {verb!r}{hint}", "axiom-trio")
-        raise UsageError(f"there is no {verb!r}; to run commands: axiom-trio run COMMAND...", "axiom-trio")
+        hint = near(verb, ("run", "spawn", "mcp", "replay", *_VERBS)) or _TO_RUN
+        raise UsageError(f"there is no {verb!r}{hint}", "axiom-trio")
     grammar = Grammar("run", SETTINGS, once=ONCE, convert=convert, many=MANY, quoting=True)
     given, commands, arguments = grammar.scan(argv[1:])
     if "help" in given:

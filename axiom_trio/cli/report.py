@@ -13,7 +13,6 @@ from axiom_trio.cli import say
 from axiom_trio.cli.banner import banner
 from axiom_trio.cli.closing import Closing, failure, left_behind, why
 from axiom_trio.engine.wakeup import Wakeup
-from axiom_trio.sansio.amounts import format_seconds
 from axiom_trio.sansio.durations import format_duration
 from axiom_trio.sansio.events import Completed, Delivery, Idle, Intervention, Restarting
 from axiom_trio.sansio.names import printable, shorten
@@ -52,8 +51,9 @@ class Reporter:
     text waits for its turn, the end waits with it.
     """
 
-    def __init__(self, options: RunOptions, sinks: Sequence[Sink]) -> None:
+    def __init__(self, options: RunOptions, sinks: Sequence[Sink], headline: Sequence[str] = ()) -> None:
         self._options = options
+        self._headline = headline
         self._terminal = os.isatty(2)
         self._color = options.color == "always" or (options.color == "auto" and self._terminal)
         self._console = next((sink for sink in sinks if isinstance(sink, ConsoleSink) and os.isatty(1)), None)
@@ -77,7 +77,7 @@ class Reporter:
     def begin(self) -> None:
         """Tell what is about to run, before any of it says something."""
         if self._terminal and not self._options.quiet:
-            say(self.paint("1", banner(self._options, os.environ)) + "\n")
+            say(self.paint("1", banner(self._options, os.environ, self._headline)) + "\n")
 
     async def report(self, aggregator: StreamAggregator) -> None:
         """Tell of what happens until cancelled."""
@@ -140,7 +140,7 @@ class Reporter:
         """A child's name as it stands before its lines; `padded` to the longest."""
         index = child.index
         name = f"[{self._labels[index] if index < len(self._labels) else child.name}]"
-        space = " " * (max(map(len, self._labels)) + 2 - len(name)) if padded else ""
+        space = " " * (max(map(len, self._labels), default=0) + 2 - len(name)) if padded else ""
         return self.paint(COLORS[index % len(COLORS)], name) + space
 
     # --- what happens
@@ -150,7 +150,7 @@ class Reporter:
         if isinstance(event, Completed):
             self._completed(child, event)
         elif isinstance(event, Idle):
-            silence = (format_seconds if event.idle >= 1 else format_duration)(event.idle)
+            silence = format_duration(event.idle, running=event.idle >= 1)
             self._tell(f"{self.paint('33', '⏸')} {label} idle for {silence}", after=event.cursor)
         elif isinstance(event, Restarting):
             when = f"in {format_duration(event.delay)}" if event.delay >= 0.1 else "now"

@@ -29,6 +29,7 @@ from axiom_trio.sansio.supervision import Supervision
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from axiom_trio.abc import Executor
     from axiom_trio.cli.options import RunOptions
     from axiom_trio.cli.page import PagePort
     from axiom_trio.cli.tasks import TaskSpec
@@ -43,7 +44,7 @@ USAGE = 2
 _PAGE_HISTORY = 4 * 1024 * 1024  # bytes kept for viewers that come late
 
 
-def run(options: RunOptions, *, stdout_closed: bool) -> int:
+def run(options: RunOptions, *, stdout_closed: bool, make: type[Run] | None = None) -> int:
     """Run to the end; returns the exit status."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # were it ignored, exit statuses would vanish
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
@@ -51,17 +52,20 @@ def run(options: RunOptions, *, stdout_closed: bool) -> int:
     allow_descriptors(len(options.tasks))
     try:
         try:
-            this_run = _Run(options, stdout_closed=stdout_closed)
+            this_run = (make or Run)(options, stdout_closed=stdout_closed)
         except (UnwritableError, JournalError, SpecificationError) as error:
-            say(f"axiom-trio run: {error}\n")
+            say(f"axiom-trio {options.verb}: {error}\n")
             return USAGE
         return trio.run(this_run.main)
     finally:
         cgroup.leave()
 
 
-class _Run:
-    """One run of the command."""
+class Run:
+    """One run of the command; `spawn` has one of its own."""
+
+    headline: tuple[str, ...] = ()
+    """What its banner says instead of the number of children."""
 
     def __init__(self, options: RunOptions, *, stdout_closed: bool) -> None:
         self._options = options
@@ -86,6 +90,7 @@ class _Run:
         self._making = Making(options, terminal=self._terminal)
         stdout = stdout_sink(options, color=self._color, terminal=self._terminal, width=self._making.padding)
         self._screens: Screens | None = None
+        self._serving: Serving | None = None
         self._terminal_sink: TerminalSink | None = None
         if self._terminal and options.output in ("lines", "raw"):
             from axiom_trio.terminal.sink import TerminalSink
@@ -100,8 +105,9 @@ class _Run:
         )
 
     async def main(self) -> int:
+        """Run to the end; returns the exit status."""
         options = self._options
-        reporter = self._reporter = Reporter(options, self._outputs.sinks)
+        reporter = self._reporter = Reporter(options, self._outputs.sinks, self.headline)
         reporter.begin()
         secrets = [*options.secrets]
         if self._page is not None:
@@ -155,17 +161,18 @@ class _Run:
                         children: dict[TaskSpec, Child] = {}
 
                         def start(task: TaskSpec) -> Child:
-                            return aggregator.start_soon(
-                                self._making.executor(task),
+                            child = children[task] = aggregator.start_soon(
+                                self._executor(task),
                                 name=task.name,
                                 metadata=task.metadata,
                                 supervision=attrs.evolve(supervision, **task.supervision),
                                 after=[children[other] for other in task.after],
                             )
+                            if len(children) > len(options.tasks):  # one that was added
+                                options.tasks.append(task)
+                            return child
 
-                        for task in options.tasks:
-                            children[task] = start(task)
-                        serving = Serving(
+                        self._serving = Serving(
                             aggregator,
                             children,
                             start=start,
@@ -173,17 +180,31 @@ class _Run:
                             notice=self._notice,
                             page=self._page,
                         )
-                        nursery.start_soon(serving.run)
+                        nursery.start_soon(self._serving.run)
+                        await self._work(aggregator, start)
                     nursery.cancel_scope.cancel(reason="all children have ended")
             except* SinkError:
                 pass  # the aggregator remembers
         status = self._outputs.finish(aggregator)
         if self._signal is not None:
             status = 128 + self._signal
-        elif not status and not succeeded(aggregator.children, options.success):
+        elif not status and not self._succeeded(aggregator):
             status = 1
         reporter.finish(aggregator, status)
         return self._outputs.write_summary(aggregator, status)
+
+    # --- what runs
+
+    async def _work(self, aggregator: StreamAggregator, start: Callable[[TaskSpec], Child]) -> None:  # noqa: ARG002
+        """Start the children; the run goes on until all have ended."""
+        for task in self._options.tasks:
+            start(task)
+
+    def _executor(self, task: TaskSpec) -> Executor:
+        return self._making.executor(task)
+
+    def _succeeded(self, aggregator: StreamAggregator) -> bool:
+        return succeeded(aggregator.children, self._options.success)
 
     def _notice(self, text: str) -> None:
         if self._reporter is not None:

@@ -57,6 +57,8 @@ class Serving:
         self._control: ControlSocket | None = None
         self._began = time.time()
         self._host: Host | None = None
+        self.tried = trio.Event()
+        """Whether it can be reached by now, or never will be."""
         aggregator._services.farewells.append(self._finish)
 
     async def run(self) -> None:
@@ -75,6 +77,8 @@ class Serving:
             why = getattr(error, "strerror", None) or error
             self._notice(f"other terminals can't reach this run: {why}")
             return
+        finally:
+            self.tried.set()
         try:
             await control.run()
         except Exception as error:  # noqa: BLE001 (nor would they want to end with it)

@@ -12,6 +12,7 @@ import trio
 
 from axiom_trio.cli import say, write_all
 from axiom_trio.cli.joblog import never_ran
+from axiom_trio.sansio.wire import metadata_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -112,6 +113,7 @@ def _child(child: Child, task: TaskSpec, masked: Callable[[str], str]) -> dict[s
         "lines": completed.lines,
         "interventions": completed.interventions,
         "escaped": _escaped(completed.escaped),
+        **({} if child.metadata is None else {"metadata": metadata_fields(child.metadata)}),
     }
 
 

@@ -10,7 +10,7 @@ import trio
 
 from axiom_trio.cli import say
 from axiom_trio.cli.verbs import DONE, FAILED, NOT_THERE, out, out_json
-from axiom_trio.sansio.amounts import format_seconds
+from axiom_trio.sansio.durations import format_duration
 from axiom_trio.sansio.names import printable
 from axiom_trio.server import runtime
 from axiom_trio.server.client import connect
@@ -81,7 +81,7 @@ def _show(options: VerbOptions, run: str, info: RunInfo | None, problem: str, *,
     command = printable(info.command)
     if len(command) > _COMMAND:
         command = command[: _COMMAND - 1] + "…"
-    age = format_seconds(max(0.0, time.time() - info.started_at))
+    age = format_duration(time.time() - info.started_at, running=True)
     where = info.cwd.replace(os.path.expanduser("~"), "~", 1)
     out(f"run {info.short_id}  pid {info.pid}  {age}  {printable(where)}  {command}")
     rows = [_HEAD, *map(_row, info.children)]
@@ -107,6 +107,6 @@ def _row(child: ChildInfo) -> tuple[str, ...]:
         printable(state),
         str(child.pid) if child.pid is not None and not ended else "-",
         f"{child.lines:,}",
-        format_seconds(child.idle) if started and not ended else "-",
-        format_seconds(child.uptime) if started else "-",
+        format_duration(child.idle, running=True) if started and not ended else "-",
+        format_duration(child.uptime, running=True) if started else "-",
     )

@@ -63,7 +63,7 @@ class StreamAggregator:
     ) -> None:
         check_arguments(sinks, gate=gate, history=history, grace=grace, flush_interval=flush_interval)
         self.opened_at = trio.current_time()
-        """On trio's clock."""
+        """When, in seconds on trio's clock."""
         self.run_id = random_id()
         """Identifies the run; `AXIOM_RUN_ID` in the environment of its processes."""
         self.rules_paused = False

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from axiom_trio.sansio.supervision import Supervision
 
 State: TypeAlias = Literal["queued", "starting", "running", "restarting", "stopping", "completed"]
+"""Where a child is in its life; `queued` until it has a place (`jobs`, `after`)."""
 
 _MATCH_HOLD = 64 * 1024  # bytes searched back over, where a match may span reads
 
@@ -106,7 +107,7 @@ class Child:
         return self.state in ("running", "stopping") and self._executor.writable
 
     def resize(self, rows: int, columns: int) -> None:
-        """Give its terminal another size; nothing happens if it has none, or has that size."""
+        """Give its terminal, if it has one, another size. Raises SpecificationError if none has that size."""
         executor = self._executor
         if executor.terminal_size not in (None, (rows, columns)):
             executor.resize(rows, columns)  # type: ignore[attr-defined]

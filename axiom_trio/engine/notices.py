@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from axiom_trio.sansio.events import Completed, Delivery, Idle, Intervention, Restarting
 
 Notice: TypeAlias = "Idle | Restarting | Completed | Intervention | Delivery"
+"""What `StreamAggregator.notices` gives."""
 
 
 @final

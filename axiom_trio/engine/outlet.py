@@ -29,7 +29,9 @@ class SinkFailure:
     """A sink that did not get everything, and why."""
 
     sink: Sink
+    """Which."""
     error: Exception
+    """What it raised; TimeoutError if it took nothing any more."""
     missed: int = 0
     """Bytes of output that it did not get, so far."""
 

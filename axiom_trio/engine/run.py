@@ -35,23 +35,30 @@ class ChildResult:
     """What became of one child."""
 
     name: str
+    """Unique among the results."""
     exit: Exit
+    """How its last attempt ended."""
     reason: Reason
+    """Why it did."""
     duration: float
-    """Seconds."""
+    """Seconds from the first start to the end."""
     tail: list[bytes]
-    """Its last lines, at most 20."""
+    """Its last lines, at most 20, without their newlines."""
     bytes: int
+    """Bytes of output."""
     lines: int
+    """Lines of output."""
     attempts: int
+    """How often it was started."""
 
 
 @final
 @attrs.frozen
 class RunResult:
-    """What became of all children: by name, or in order by iterating."""
+    """What became of all children: by name (KeyError if there's none), or in order by iterating."""
 
     children: tuple[ChildResult, ...]
+    """In the order given."""
     ok: bool
     """Whether those succeeded that had to."""
 

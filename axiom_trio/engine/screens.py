@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import re
-import time
 from collections import deque
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, final
 
@@ -23,12 +22,10 @@ from axiom_trio.sansio.screen import VirtualTerminal
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from axiom_trio.abc import Sink
     from axiom_trio.engine.child import Child
     from axiom_trio.engine.merger import Merger
     from axiom_trio.engine.port import ChildPort
     from axiom_trio.sansio.events import Completed, Restarting
-    from axiom_trio.sansio.text import TextFormatter
 
     Turn: TypeAlias = Literal["left", "over", "restart", "end"]
     """What happens between the output: the alternate screen left, or a screen over; the child's ends."""
@@ -125,13 +122,12 @@ class _View:
 
 @final
 class Screens:
-    """The screens of one aggregator's children; see `StreamAggregator.screens`.
+    """The screens of one aggregator's children; made by `StreamAggregator.screens`.
 
     Args:
         children: By id.
         merger: Whose blocks are looked at.
         start: Runs a task beside the children.
-        formatter_of: What makes a sink's text.
     """
 
     def __init__(
@@ -139,14 +135,12 @@ class Screens:
         children: Mapping[str, Child],
         merger: Merger,
         start: Callable[..., None],
-        formatter_of: Callable[[Sink], TextFormatter | None],
     ) -> None:
         self._children = children
         self._views: dict[str, _View] = {}
         self._busy: dict[_View, None] = {}
         self._wakeup = Wakeup()
         self._show: list[ShowRows] = []
-        self._formatter_of = formatter_of
         merger.on_output = self._take
         merger.urgent = _begins_in_tail
         self._restarting = merger.on_restarting
@@ -185,13 +179,6 @@ class Screens:
             return b""
         self._fit(view, view.terminal)
         return view.terminal.paint() + view.classifier.held
-
-    def lines(self, sink: Sink, child: Child, rows: list[bytes]) -> bytes:
-        """Rows as lines behind the child's prefix, as they are in the text of a sink of this aggregator."""
-        formatter = self._formatter_of(sink)
-        if formatter is None:
-            return b""
-        return b"".join([formatter.line(child.id, row, time.time()) for row in rows])
 
     async def settled(self, child: Child) -> None:
         """Wait until a child that has ended has said all: what comes after it is its end."""

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from axiom_trio.sansio.cursor import Archive
 
 Pace: TypeAlias = Literal["console", "journal"]
+"""Whom the children wait for if there is a journal; see `open_aggregator`."""
 
 _LEAST_PATIENCE = 1.0
 _LED_STEP = 128 * 1024  # what a journal writes at once: less costs calls, more has left the cache
@@ -142,12 +143,8 @@ class Services:
         if self.screens is None:
             from axiom_trio.engine.screens import Screens  # most runs show none
 
-            self.screens = Screens(children, self.merger, self.run_beside, self._formatter_of)
+            self.screens = Screens(children, self.merger, self.run_beside)
         return self.screens
-
-    def _formatter_of(self, sink: Sink) -> TextFormatter | None:
-        outlet = next((outlet for outlet in self.outlets if outlet.sink is sink), None)
-        return None if outlet is None or sink.text is None else outlet.formatter or self.formatter
 
     async def finish_screens(self) -> None:
         """Let screens say what they still have to say, while there's a sink to say it to."""

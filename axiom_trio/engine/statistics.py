@@ -28,9 +28,11 @@ class AggregatorStatistics:
     failed: int
     """Children that have ended without success."""
     bytes: int
-    """Bytes of output of all children; so the next two."""
+    """Bytes of output of all children."""
     lines: int
+    """Lines of all children."""
     interventions: int
+    """Interventions of all children, detected ones included."""
     next_cursor: int
     """The cursor that the next event gets."""
     oldest_cursor: int

@@ -134,7 +134,11 @@ class PtyExecutor(CommandExecutor):
             os.close(descriptor)
 
     def resize(self, rows: int, columns: int) -> None:
-        """Change the window's size; a running child is told by SIGWINCH."""
+        """Change the window's size; a running child is told by SIGWINCH.
+
+        Raises:
+            SpecificationError: No window has that size.
+        """
         self._size = _valid_size((rows, columns))
         if self._pty is not None:
             self._pty.setwinsize(rows, columns)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import signal
 import sys
 import time
@@ -228,8 +229,14 @@ def _find_inheritable() -> list[int]:
     except OSError:
         descriptors = list(range(3, 256))
     found = []
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     for descriptor in descriptors:
         with suppress(OSError):  # the listing's own, closed by now
             if descriptor > 2 and os.get_inheritable(descriptor):
-                found.append(descriptor)
+                if limit != resource.RLIM_INFINITY and descriptor >= limit:
+                    os.set_inheritable(
+                        descriptor, False
+                    )  # the C library refuses to close it, and so the start
+                else:
+                    found.append(descriptor)
     return found

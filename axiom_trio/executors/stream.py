@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from axiom_trio.sansio.events import Kind
 
 Framing: TypeAlias = Literal["auto", "stream", "message"]
+"""What the items of a stream are; see `StreamExecutor`."""
 
 _DRAIN = 256  # items taken from a memory channel at once, where they lie ready
 
@@ -33,6 +34,9 @@ class StreamExecutor(Executor):
         source: What to read. A generator is closed at the end.
         framing: `auto`: bytes are chunks of a stream, cut at newlines; str and
             events are messages, each ends its line. `stream` or `message`: all are.
+
+    Raises:
+        SpecificationError: It's nothing that can be iterated, or there is no such framing.
     """
 
     def __init__(

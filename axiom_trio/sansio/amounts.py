@@ -1,4 +1,4 @@
-"""Amounts as people read them: `3.2 MB`, `12.3k`, `1 m 05 s`."""
+"""Amounts as people read them: `3.2 MB`, `12.3k`."""
 
 from __future__ import annotations
 
@@ -21,13 +21,3 @@ def format_count(count: float) -> str:
             break
         count /= 1000
     return f"{count:.0f}{unit}" if not unit or count >= 99.95 else f"{count:.1f}{unit}"
-
-
-def format_seconds(seconds: float) -> str:
-    """`2 s`, `1 m 05 s`, `2 h 03 m`: whole seconds, so that it changes once in one."""
-    whole = max(0, int(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} m {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} m"

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from axiom_trio.sansio.log import EventLog
 
 Buffer: TypeAlias = bytes | memoryview
+"""A piece of text."""
 
 
 class Archive(Protocol):

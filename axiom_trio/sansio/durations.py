@@ -28,18 +28,27 @@ def parse_duration(text: str) -> float:
     return duration
 
 
-def format_duration(seconds: float) -> str:
+def format_duration(seconds: float, *, running: bool = False) -> str:
     """Write a duration for people: `0.2 s`, `4.2 s`, `1 m 05 s`, `2 h 03 m`.
 
     It is rounded first, so that no `60.0 s` comes out; below 0 counts as 0.
+
+    Args:
+        seconds: How long.
+        running: It goes on: what is over of it, in whole seconds, so that it changes once in one.
     """
-    tenths = max(0, round(seconds * 10))
-    if tenths < 600:
-        return f"{tenths / 10:.1f} s"
-    whole = round(seconds)
+    seconds = max(0.0, seconds)
+    if running:
+        whole, minutes = int(seconds), int(seconds / 60)
+        if whole < 60:
+            return f"{whole} s"
+    else:
+        whole, minutes = round(seconds), round(seconds / 60)
+        tenths = round(seconds * 10)
+        if tenths < 600:
+            return f"{tenths / 10:.1f} s"
     if whole < 3600:
         return f"{whole // 60} m {whole % 60:02} s"
-    minutes = round(seconds / 60)
     return f"{minutes // 60} h {minutes % 60:02} m"
 
 

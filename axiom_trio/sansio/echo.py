@@ -23,6 +23,8 @@ from bisect import bisect_right
 from collections import deque
 from typing import Final
 
+from axiom_trio.sansio.plain import SEQUENCE
+
 PATIENCE: Final = 5.0
 """Seconds after which an echo isn't waited for any longer."""
 SURE: Final = 16
@@ -31,10 +33,9 @@ LONGEST: Final = 4096
 _HELD: Final = 4 * LONGEST  # bytes of what may be the beginning of one
 _KEPT: Final = 256  # blocks whose text without echo is remembered
 
-_SEQUENCE: Final = rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])"
-_SKIPPED: Final = re.compile(rb"(?:" + _SEQUENCE + rb"|[\r\n\b\x07 ])+")
+_SKIPPED: Final = re.compile(rb"(?:" + SEQUENCE + rb"|[\r\n\b\x07 ])+")
 _UNFINISHED: Final = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b]{0,256}\x1b?|[ -/]*)\Z")
-_LINE_END: Final = re.compile(rb"(?:" + _SEQUENCE + rb"|[\r\n])*")
+_LINE_END: Final = re.compile(rb"(?:" + SEQUENCE + rb"|[\r\n])*")
 
 
 def terminal_echo(data: bytes) -> bytes:

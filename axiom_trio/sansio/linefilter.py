@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, final
 import attrs
 
 from axiom_trio.sansio.events import Completed, Gap, Output, Restarting
+from axiom_trio.sansio.plain import SEQUENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from axiom_trio.sansio.events import Event
 
 HELD: Final = 64 * 1024
-_ESCAPE: Final = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[^\[\]\n])")
+_ESCAPE: Final = re.compile(SEQUENCE)
 _LINE: Final = re.compile(rb"[^\n]*\n|[^\n]+")
 _ON: Final = b"\x1b[7m"
 _OFF: Final = b"\x1b[27m"

@@ -10,9 +10,9 @@ import re
 from typing import Final
 
 _LONGEST: Final = 4096  # bytes of an unfinished sequence that are waited for
-_SEQUENCES: Final = re.compile(
-    rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-OQ-WYZ\\`-~])|\x07"
-)
+SEQUENCE: Final = rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-OQ-WYZ\\`-~])"
+"""An expression for one escape sequence, whole, without groups."""
+_SEQUENCES: Final = re.compile(SEQUENCE + rb"|\x07")
 _UNFINISHED: Final = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]*\x1b?|[ -/]*)?\Z")
 _LINE_END: Final = re.compile(rb"(?<!\r)\r+\n")
 

@@ -19,8 +19,9 @@ from typing import Final, NamedTuple, final
 
 from axiom_trio.sansio.backspaces import settle
 from axiom_trio.sansio.names import printable
+from axiom_trio.sansio.plain import SEQUENCE
 
-_ESCAPE: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[^\[\]])")
+_ESCAPE: Final = re.compile(SEQUENCE.decode())
 _NUMBER: Final = r"\d{1,12}(?:\.\d{1,6})?"
 _UNIT: Final = r"(?: ?([kKMGT]?i?B))?"
 _PERCENT: Final = re.compile(rf"(?<![\w.,/+-])({_NUMBER}) ?%(?!\w)")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Delay: TypeAlias = float | Literal["exponential"]
+"""Seconds, or 1, 2, 4 … 60 s."""
 
 LONGEST_DELAY: Final = 60.0
 """Seconds, of `exponential`."""

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 LINE_HOLD: Final = 64 * 1024
 SCREEN_MARK: Final = "▣ full-screen"
-_ENDED: Final = 64  # children whose prefix is still known
 
 
 def _valid_prefix(_format: object, _attribute: object, template: str) -> None:
@@ -47,7 +46,11 @@ def _valid_prefix(_format: object, _attribute: object, template: str) -> None:
 
 @attrs.frozen(kw_only=True)
 class TextFormat:
-    """How lines look. Sinks of equal format share the work of formatting."""
+    """How lines look. Sinks of equal format share the work of formatting.
+
+    Raises:
+        SpecificationError: The prefix has a field that isn't there.
+    """
 
     prefix: str = attrs.field(default="[{name}]", validator=_valid_prefix)
     """Template of what stands before each line, then one space; fields `name id index pid time`.
@@ -72,13 +75,12 @@ class TextFormatter:
         labels: Shared by formatters whose texts come together, so that shortened names differ.
     """
 
-    __slots__ = ("_ended", "_floor", "_format", "_labels", "_rows", "broken_lines")
+    __slots__ = ("_floor", "_format", "_labels", "_rows", "broken_lines")
 
     def __init__(self, text_format: TextFormat, labels: dict[str, str] | None = None) -> None:
         self._format = text_format
         self._rows: dict[tuple[str, bool], Row] = {}
         self._labels: dict[str, str] = {} if labels is None else labels
-        self._ended: dict[str, Row] = {}
         self._floor: Row | None = None
         self.broken_lines = 0
         """Lines that were broken because another's text came while they had the floor."""
@@ -142,20 +144,11 @@ class TextFormatter:
         """Whether what it writes are no lines now."""
         return (row := self._rows.get((child, False))) is not None and row.screen
 
-    def line(self, child: str, text: bytes, time: float) -> bytes:
-        """A line of a child's that isn't its output as it came, such as a row of its screen, ended or not."""
-        row = self._rows.get((child, False)) or self._ended.get(child)
-        return b"" if row is None else b"%b%b\n" % (row.prefix_at(time), text)
-
     def end(self, child: str) -> list[Buffer]:
         """The text that ends a child: its open lines, and no more of it."""
         pieces = self.end_lines(child)
         self._rows.pop((child, True), None)
-        row = self._rows.pop((child, False), None)
-        if row is not None and row.classifier is not None:  # its screen may still have something to say
-            self._ended[child] = row
-            if len(self._ended) > _ENDED:
-                del self._ended[next(iter(self._ended))]
+        self._rows.pop((child, False), None)
         self._labels.pop(child, None)
         return pieces
 

@@ -88,7 +88,14 @@ async def _hello(wire: Wire) -> RunInfo:
 
 @final
 class Client:
-    """A connection to a run; made by `connect`."""
+    """A connection to a run; made by `connect`.
+
+    A child is given by its name, its id, or the beginning of that (4 characters at least).
+
+    Raises:
+        RequestError: Whatever is asked for: the run refuses it, as there's no such child.
+        LostError: The run has gone.
+    """
 
     def __init__(self, address: dial.Address, wire: Wire, nursery: trio.Nursery, hello: RunInfo) -> None:
         self._address = address
@@ -177,7 +184,7 @@ class Client:
             text: What to say.
             id: The same is never sent twice.
             when: `idle`: as soon as it has been silent for 2 s, within `wait` seconds.
-            wait: See `when`.
+            wait: Seconds, see `when`.
             secret: Whether it may answer a prompt for a password.
             force: Whether it's sent though a dialog of an agent takes it for an answer.
         """
@@ -206,7 +213,7 @@ class Client:
         await self.request("interrupt", task=task)
 
     async def stop(self, task: str | None = None, *, grace: float | None = None) -> None:
-        """Ask a child to end, or the whole run; returns at once."""
+        """Ask a child to end, or the whole run, within `grace` seconds; returns at once."""
         await self.request("stop", task=task, grace=None if grace is None else round(grace * 1000))
 
     async def restart(self, task: str) -> None:

@@ -40,20 +40,33 @@ class ChildInfo:
     """How a child stood when it was told; times in seconds."""
 
     id: str
+    """Unique within the run."""
     name: str
+    """For display; need not be unique."""
     index: int
+    """Its place in the order of being given to the run, from 0."""
     state: str
+    """As `Child.state`."""
     pid: int | None
+    """The process id, once it runs."""
     tty: bool
+    """Whether it runs on a terminal."""
     exit: Exit | None
     """How it ended, if it has."""
     reason: str | None
+    """Why it did, as `Completed.reason`."""
     lines: int
+    """Lines of output."""
     bytes: int
+    """Bytes of output."""
     interventions: int
+    """Interventions, detected ones included."""
     restarts: int
+    """How often it was started again."""
     uptime: float
+    """Seconds from its start to then, or to its end."""
     idle: float
+    """Seconds since its last output."""
     wire: dict[str, Any] = attrs.field(repr=False)
     """All that was told, in the wire form."""
 
@@ -74,16 +87,25 @@ class RunInfo:
     """What a run says of itself when one connects (`hello`); times in seconds since the epoch."""
 
     run_id: str
+    """Its id."""
     pid: int
+    """The process id of the command."""
     cwd: str
+    """The directory it was started in."""
     command: str
+    """Its command line."""
     started_at: float
+    """When it began."""
     rights: tuple[str, ...]
+    """What we may do: `view`, `control`."""
     cursor: int
     """Of the newest event."""
     oldest_cursor: int
+    """Of the oldest event held."""
     children: tuple[ChildInfo, ...]
+    """In the order of being given to the run."""
     wire: dict[str, Any] = attrs.field(repr=False)
+    """All that was told, in the wire form."""
 
     @property
     def short_id(self) -> str:

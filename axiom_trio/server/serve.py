@@ -68,9 +68,12 @@ async def serve(
 ) -> AsyncGenerator[Server, None]:
     """A page and a WebSocket for a run, on one port of this machine.
 
-    Example: `async with axiom_trio.open_aggregator() as aggregator, axiom_trio.serve(aggregator) as server:`.
-
     Leaving the block waits for all children; then who looks on gets what is left, within 2 s.
+
+    Example::
+
+        async with axiom_trio.open_aggregator() as aggregator, axiom_trio.serve(aggregator) as server:
+            print(server.url)
 
     Args:
         aggregator: The run.

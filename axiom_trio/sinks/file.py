@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 class FileSink(DescriptorSink):
     """Appends the text of the stream to a file, readable by its owner only if it is made here.
 
+    One that can't be opened or written fails as sinks do: `SinkError` on leaving the block.
+
     Args:
         path: The file.
         text: How lines look; default: prefix, no colour, bytes as they came.

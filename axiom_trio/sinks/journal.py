@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from axiom_trio.sansio.cursor import Archive, Batch
 
 Fsync: TypeAlias = Literal["never", "interval", "always"]
+"""When a journal is brought to the disk; see `JournalSink`."""
+
 OnFull: TypeAlias = Literal["drop", "stop"]
+"""What happens when a journal has the size it may have; see `JournalSink`."""
 
 SEGMENT_SIZE: Final = 128 * 1024 * 1024
 LEAST_SIZE: Final = 1024 * 1024

@@ -35,7 +35,9 @@ class Damage:
     segment: str
     """Its file name."""
     offset: int
+    """Where they begin, in bytes."""
     size: int
+    """How many they are."""
     torn: bool
     """Whether they are its end: a record that was being written when the run was killed."""
 

@@ -7,12 +7,14 @@ stream waiting: `lay` takes in one child, and `rows` makes one row at a time.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 from rich.cells import cell_len as cell_len_of_any
 from rich.cells import set_cell_size
 
-from axiom_trio.sansio.amounts import format_count, format_seconds, format_size
+from axiom_trio.sansio.amounts import format_count, format_size
+from axiom_trio.sansio.durations import format_duration
 from axiom_trio.sansio.names import shorten
 
 if TYPE_CHECKING:
@@ -160,7 +162,7 @@ class Footer:
         parts = [f"{totals.lines:,} line{'s' * (totals.lines != 1)}", f"{format_size(totals.rate)}/s"]
         if totals.interventions:
             parts.append(f"⚡ {totals.interventions:,}")
-        parts.append(format_seconds(totals.seconds))
+        parts.append(format_duration(totals.seconds, running=True))
         text = ""
         for states in (counts, [state for state in counts if state in ("running", "failed")], []):
             first = [f"{totals.children:,} child{'ren' * (totals.children != 1)}"]
@@ -230,7 +232,10 @@ class Footer:
 
 def cell_len(text: str) -> int:
     """The cells that a text without control characters takes."""
-    return len(text) if text.isascii() else cell_len_of_any(text)
+    return len(text) if text.isascii() else _cell_len_beyond_ascii(text)
+
+
+_cell_len_beyond_ascii = lru_cache(1024)(cell_len_of_any)  # spinners and bars come again
 
 
 def _cells(child: ChildRow) -> tuple[str, ...]:
@@ -245,7 +250,7 @@ def _cells(child: ChildRow) -> tuple[str, ...]:
     ended = child.state in ("failed", "done", "stopped")
     when = ""
     if child.seconds is not None:
-        when = format_seconds(child.seconds) if ended or child.seconds >= 1 else "now"
+        when = format_duration(child.seconds, running=True) if ended or child.seconds >= 1 else "now"
         if not ended and child.seconds >= 1:
             when += " ago"
     sign, _ = _STATES.get(child.state, ("", ""))

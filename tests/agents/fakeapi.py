@@ -1,8 +1,10 @@
 """A model that does what it is told, behind the APIs that agents' CLIs talk to; on 127.0.0.1 only.
 
 What a person types to the agent says what the model shall do: `PLEASE RUN touch a`, `PLEASE WRITE a.txt`,
-`PLEASE EDIT a.txt`, `PLEASE SAY so`, `PLEASE PLAN`, `PLEASE WAIT 3`; several with ` THEN ` between. Each tool
-call is one answer, and the last answer is text.
+`PLEASE EDIT a.txt`, `PLEASE SAY so`, `PLEASE PLAN`, `PLEASE WAIT 3`, and `PLEASE CALL tool 7b7d`, of an MCP
+server `axiom`, with its arguments' JSON in hexadecimal; several with ` THEN ` between. Each tool call is one
+answer, and the last answer is text. `PLEASE DIVIDE RUN touch a AND SAY b` answers with a plan of
+these subtasks, `PLEASE ASK RUN touch a AND SAY b` asks for children who do them, as the prompt says how.
 
     python -m tests.agents.fakeapi       prints its address and each request, until it's ended
 """
@@ -18,11 +20,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     Step: TypeAlias = tuple[str, str]
 
-ASKED = re.compile(r"PLEASE ((?:RUN|WRITE|EDIT|SAY|PLAN|WAIT)\b[^\n<\"\\]*)")
+ASKED = re.compile(r"PLEASE ((?:RUN|WRITE|EDIT|SAY|PLAN|WAIT|DIVIDE|ASK|CALL)\b[^\n<\"\\]*)")
+NONCE = re.compile(r"the two words (\w+) and (\w+),")
 DONE = "All done."
 OLD, NEW = "alpha", "omega"
 """What `EDIT` replaces in a file, and by what."""
@@ -56,6 +59,18 @@ def due(conversation: list[tuple[str, str]]) -> list[Step]:
     return [*waits, ("SAY", DONE)]
 
 
+def spelled_out(step: Step, conversation: list[tuple[str, str]]) -> Step:
+    """What is said instead of a plan or a request."""
+    word, rest = step
+    tasks = [f"PLEASE {task}" for task in rest.split(" AND ")]
+    if word == "DIVIDE":
+        return "SAY", json.dumps({"subtasks": tasks})
+    if word == "ASK":
+        nonce = "".join(NONCE.findall("\n".join(text for _, text in conversation))[-1])
+        return "SAY", f"AXIOM-SPAWN {json.dumps({'nonce': nonce, 'tasks': tasks})}"
+    return step
+
+
 def flat(content: Any) -> str:
     """The text in what an API has for a content."""
     if isinstance(content, str):
@@ -73,15 +88,22 @@ def sse(name: str | None, data: Any) -> bytes:
 class Api:
     """What all requests have in common: `self.steps` is done, and how is for the subclasses to say."""
 
-    def __init__(self, body: dict[str, Any]) -> None:
+    def __init__(self, body: dict[str, Any], *, escalates: bool = True) -> None:
         self.body = body
-        self.steps = due(self.conversation())
+        self.escalates = escalates
+        conversation = self.conversation()
+        self.steps = [spelled_out(step, conversation) for step in due(conversation)]
 
     def conversation(self) -> list[tuple[str, str]]:
         raise NotImplementedError
 
     def events(self, word: str, rest: str) -> list[bytes]:
         raise NotImplementedError
+
+    def called(self, rest: str, names: Iterable[str]) -> tuple[str, dict[str, Any]]:
+        """The tool that is to be called, by the name that the agent has given it, and its arguments."""
+        tool, _, arguments = rest.partition(" ")
+        return next(name for name in names if name.endswith(tool)), json.loads(bytes.fromhex(arguments))
 
     def answer(self) -> Iterator[bytes]:
         for word, rest in self.steps:
@@ -111,6 +133,8 @@ class Anthropic(Api):
             "EDIT": ("Edit", {"file_path": rest, "old_string": OLD, "new_string": NEW}),
             "PLAN": ("ExitPlanMode", {"plan": "1. Look\n2. Write"}),
         }.get(word)
+        if word == "CALL":
+            tool = self.called(rest, (tool["name"] for tool in self.body["tools"]))
         block: dict[str, Any] = {"type": "text", "text": ""}
         delta: dict[str, Any] = {"type": "text_delta", "text": rest}
         if tool:
@@ -177,14 +201,19 @@ class Responses(Api):
                 "input": f"*** Begin Patch\n{change}*** End Patch",
             }
         elif word == "RUN":
+            given = {"cmd": rest}
+            if self.escalates:
+                given |= {"sandbox_permissions": "require_escalated", "justification": "May I do it?"}
             item = {
                 "type": "function_call",
                 "call_id": call,
                 "name": "exec_command",
-                "arguments": json.dumps(
-                    {"cmd": rest, "sandbox_permissions": "require_escalated", "justification": "May I do it?"}
-                ),
+                "arguments": json.dumps(given),
             }
+        elif word == "CALL":
+            name, _, arguments = rest.partition(" ")
+            source = f"text(await tools.mcp__axiom__{name}({bytes.fromhex(arguments).decode()}))"
+            item = {"type": "custom_tool_call", "call_id": call, "name": "exec", "input": source}
         else:
             item = {
                 "type": "message",
@@ -229,6 +258,9 @@ class Gemini(Api):
                 {"file_path": rest, "instruction": "Change it", "old_string": OLD, "new_string": NEW},
             ),
         }.get(word)
+        if word == "CALL":
+            declared = [d for tool in self.body["tools"] for d in tool.get("functionDeclarations", [])]
+            tool = self.called(rest, (d["name"] for d in declared))
         part: dict[str, Any] = {"text": rest}
         if tool:
             part = {"functionCall": {"name": tool[0], "args": tool[1]}}
@@ -294,7 +326,7 @@ class _Handler(BaseHTTPRequestHandler):
         if path.endswith("/messages"):
             api = Anthropic(body)
         elif path.endswith("/responses"):
-            api = Responses(body)
+            api = Responses(body, escalates=self.server.escalates)
         elif path.endswith("/chat/completions"):
             api = Completions(body)
         elif path.endswith(":streamGenerateContent"):
@@ -342,6 +374,8 @@ class FakeApi(ThreadingHTTPServer):
         self.requests: list[tuple[str, dict[str, Any]]] = []
         self.log: list[str] = []
         self.verbose = verbose
+        self.escalates = True
+        """Whether commands are to leave Codex's sandbox, so that it asks."""
 
     @property
     def url(self) -> str:

@@ -146,24 +146,6 @@ def test_at_the_end_all_is_said_before_the_end() -> None:
     run(main)
 
 
-def test_rows_become_lines_behind_the_childs_prefix_even_the_last() -> None:
-    async def main() -> None:
-        sinks = [Collector(escapes="color", prefix=prefix) for prefix in ("{name}>", "{index}:")]
-        shown: list[bytes] = []
-        async with open_aggregator(sinks) as aggregator:
-            screens = aggregator.screens
-
-            def show(child: Child, rows: list[bytes]) -> None:
-                shown.extend(screens.lines(sink, child, rows) for sink in sinks)
-                assert screens.lines(Collector(), child, rows) == b""
-
-            screens.show(show)
-            aggregator.start_soon(Drawn(ENTER, b"one\r\ntwo"), name="a")
-        assert shown == [b"a> one\na> two\n", b"0: one\n0: two\n"]
-
-    run(main)
-
-
 def test_leaving_the_block_waits_for_the_last_rows() -> None:
     async def main() -> None:
         seen, _, _ = await drawn(Drawn(ENTER + b"x" * 30_000 + b"\x1b[1;1Hlast words\x1b[K"))

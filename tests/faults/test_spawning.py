@@ -66,6 +66,22 @@ def test_T12_emfile_at_spawn(on: str, descriptors: int) -> None:
     assert failed == 0 if descriptors == 28 else 0 < failed < len(TASKS)
 
 
+@BOTH
+def test_T12_a_descriptor_above_the_limit(on: str) -> None:
+    """As `ulimit -n` leaves it behind where something was open before: it harms nobody, and nobody inherits it."""
+    wrapper = ["bash", "-c", 'exec 200</dev/null; ulimit -n 64; exec "$@"', "bash"]
+    assert the_rest_is_unharmed(run_limited(wrapper, on, TASKS[:3]), TASKS[:3], "") == 0
+    listed = subprocess.run(
+        [*wrapper, *command(on, "-n", "a", "ls -l /proc/self/fd | grep -c ' 200 ->'")],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        env=environment(),
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert b"[a] 0" in listed.stdout, listed
+
+
 PTYS = 4
 _FEW_PTYS = (
     f"mount -t devpts -o newinstance,ptmxmode=0666,mode=0620,max={PTYS} devpts /dev/pts && "

@@ -106,3 +106,11 @@ def test_format_stays_near(seconds: float) -> None:
     shown = sum(float(n) * factors[unit] for n, unit in zip(words[::2], words[1::2], strict=True))
     assert abs(shown - seconds) <= 0.500001 * (60 if "h" in words else 1 if "m" in words else 0.1)
     assert not {("60", "m"), ("60", "s"), ("60.0", "s")} & {*zip(words[::2], words[1::2], strict=True)}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(-1, "0 s"), (0.9, "0 s"), (59.99, "59 s"), (65, "1 m 05 s"), (3599.9, "59 m 59 s"), (7380, "2 h 03 m")],
+)
+def test_what_goes_on_is_in_whole_seconds(seconds: float, text: str) -> None:
+    assert format_duration(seconds, running=True) == text

@@ -70,7 +70,7 @@ def test_lines_pass_whole_or_not_at_all(
 
 
 def passes(text: bytes, include: re.Pattern[bytes] | None, exclude: re.Pattern[bytes] | None) -> bool:
-    plain = re.sub(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[^\[\]\n])", b"", text.rstrip(b"\r\n"))
+    plain = re.sub(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]| *[0-OQ-WYZ\\`-~])", b"", text.rstrip(b"\r\n"))
     return (include is None or bool(include.search(plain))) and not (exclude and exclude.search(plain))
 
 

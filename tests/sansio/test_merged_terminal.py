@@ -82,9 +82,11 @@ def merged(steps: list[tuple[str, bytes, bool]], *, ttys: tuple[bool, ...] = (Tr
     """What the engine does: whole lines as blocks, open ones in pieces, screens beside it."""
     terminal = Terminal()
     formatter = TextFormatter(FORMAT)
+    screens = TextFormatter(FORMAT)
     splitters, virtual = {}, {}
     for index, name in enumerate(NAMES):
         formatter.add(name, name, index, None, tty=ttys[index])
+        screens.add(name, name, index, None, tty=False)
         splitters[name] = LineSplitter()
         virtual[name] = VirtualTerminal(6, 40)
 
@@ -99,9 +101,9 @@ def merged(steps: list[tuple[str, bytes, bool]], *, ttys: tuple[bool, ...] = (Tr
         if flush:
             output(name, splitters[name].take(), partial=True)
             virtual[name].feed(data)
-            terminal.write(
-                b"".join(formatter.line(name, row, time) for row in virtual[name].settle(quiet=False))
-            )
+            for row in virtual[name].settle(quiet=False):
+                pieces = screens.output(name, row + b"\n", "output", time, partial=False)[0]
+                terminal.write(b"".join(map(bytes, pieces)))
             event = Intervention(
                 cursor=0,
                 time=time,

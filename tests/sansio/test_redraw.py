@@ -200,17 +200,3 @@ def test_a_new_attempt_is_on_a_new_terminal() -> None:
         text += formatter.end_lines("a")
         text += formatter.output("a", b"y\r\n", "output", 1.0, partial=False)[0]
     assert b"".join(map(bytes, text)).decode() == f"{MARK}[a] y\n" * 2
-
-
-def test_rows_of_a_screen_get_the_prefix() -> None:
-    formatter = TextFormatter(TextFormat(color=True, escapes="color"))
-    formatter.add("a", "web", 0, None, tty=True)
-    assert formatter.line("a", b"row", 1.0) == b"\x1b[36m[web]\x1b[0m row\n"
-    formatter.end("a")
-    assert formatter.line("a", b"the last", 1.0) == b"\x1b[36m[web]\x1b[0m the last\n"
-    assert formatter.line("b", b"row", 1.0) == b""
-    for number in range(100):
-        formatter.add(str(number), "x", 0, None, tty=True)
-        formatter.end(str(number))
-    assert formatter.line("a", b"row", 1.0) == b""
-    assert len(formatter._ended) == 64

@@ -203,17 +203,17 @@ async def test_who_takes_nothing_is_cut_and_holds_nobody_up(monkeypatch: pytest.
 
 @pytest.mark.slow
 async def test_who_takes_a_little_now_and_then_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "PATIENCE", 4.0)
+    monkeypatch.setattr(stream, "PATIENCE", 5.0)
     monkeypatch.setattr(stream, "_IN_FLIGHT", 4096)
     async with (
         served(history=8 << 20) as (aggregator, server),
-        viewer(server.port, buffer=1 << 16) as client,
+        viewer(server.port, buffer=1 << 13) as client,
     ):
         await client.send(SUBSCRIBE)
         child = aggregator.start_soon(flood(100, size=20_000), name="a")
         await child.wait()
         began = trio.current_time()
-        while trio.current_time() - began < 6.0:  # longer than the patience, with one frame under way
+        while trio.current_time() - began < 7:  # longer than the patience, with one frame under way
             await client.more(4000)
             await trio.sleep(0.1)
         lines = 0
@@ -323,31 +323,6 @@ async def test_a_view_token_steers_nothing() -> None:
             await client.send(frame(TEXT, json.dumps(request).encode()))
             assert (await client.event("error", "reply"))["data"]["code"] == "forbidden"
         assert aggregator.children[0].completed is None
-
-
-@pytest.mark.parametrize("limit", [1 << 20, 10_000, 1])
-async def test_history_is_the_last_of_what_is_asked_for(limit: int) -> None:
-    async with served(history=8 << 20) as (aggregator, server), viewer(server.port) as client:
-        children = [aggregator.start_soon(flood(1000, size=200), name=name) for name in "ab"]
-        for child in children:
-            await child.wait()
-        for number, tasks in ((1000, [children[0].id]), (2000, None)):
-            before = aggregator.statistics().next_cursor
-            data = {"id": "x", "before": before, "limit": limit, "tasks": tasks}
-            await client.send(frame(TEXT, json.dumps({"type": "history", "data": data}).encode()))
-            reply = (await client.event("reply"))["data"]
-            streams = [event["data"] for event in reply["events"] if event["type"] == "stream"]
-            assert [event["cursor"] for event in reply["events"]] == sorted(
-                {event["cursor"] for event in reply["events"]}
-            )
-            assert reply["more"] is (limit < 1 << 20)
-            if reply["more"]:
-                assert sum(len(json.dumps(event)) for event in reply["events"][1:]) <= limit
-                assert reply["events"][-1]["type"] == "complete"
-            else:
-                assert sum(event["lines"] for event in streams) == number
-        await client.send(frame(TEXT, b'{"type":"history","data":{"id":"x","before":0}}'))
-        assert (await client.event("reply"))["data"]["events"] == []
 
 
 async def test_the_screen_of_a_full_screen_child() -> None:

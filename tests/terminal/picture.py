@@ -51,6 +51,7 @@ def svg(capture: str, columns: int, rows: int, title: str) -> str:
             f'<circle cx="{x}" cy="18" r="6" fill="{c}"/>'
             for x, c in zip((20, 40, 60), ("#f38ba8", "#f9e2af", "#a6e3a1"), strict=True)
         ],
+        "<style>text{white-space:pre}</style>",  # browsers have given up xml:space
         f'<g font-family="{_FONTS}" font-size="14" xml:space="preserve">',
     ]
     for row in range(rows):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from axiom_trio.sansio.amounts import format_count, format_seconds, format_size
+from axiom_trio.sansio.amounts import format_count, format_size
 from axiom_trio.terminal.footer import ChildRow, Footer, Totals, choose
 
 STATES = ["running", "silent", "starting", "restarting", "stopping", "failed", "queued", "stopped", "done"]
@@ -187,7 +187,6 @@ def test_who_is_shown(states: list[str], room: int, marked: int | None) -> None:
         (format_size(999_600), "1.0 MB"),
         (format_count(0.44), "0.4"), (format_count(1), "1"), (format_count(56.4), "56"),
         (format_count(12_345), "12.3k"), (format_count(2e6), "2.0M"), (format_count(3e9), "3000M"),
-        (format_seconds(0.9), "0 s"), (format_seconds(65), "1 m 05 s"), (format_seconds(7380), "2 h 03 m"),
     ],
 )  # fmt: skip
 def test_amounts(got: str, wanted: str) -> None:

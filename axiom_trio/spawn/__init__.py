@@ -1,0 +1,1 @@
+"""Spawn patterns: one prompt becomes several children, each an agent."""
