@@ -66,7 +66,7 @@ PLAN, IN_PLAN = "spawn/plan.py", ("spawn/test_plan.py",)
 PATTERNS, IN_PATTERNS = "spawn/patterns.py", ("spawn/test_patterns.py",)
 RECURSIVE = "spawn/recursive.py"
 
-PAGE, IN_PAGE = "spawn/mcp_page.py", ("spawn/test_mcp_page.py",)
+MCP_PAGE, IN_MCP_PAGE = "spawn/mcp_page.py", ("spawn/test_mcp_page.py",)
 SPAWNS, STDIO = "spawn/mcp_spawns.py", "spawn/mcp_stdio.py"
 IN_MCP, MCP_COMMAND = "spawn/test_mcp.py::test_", "spawn/test_mcp_command.py::test_"
 MCP_OUTPUT = (f"{IN_MCP}output_is_polled_to_the_end_and_no_line_is_missing_or_doubled",)
@@ -899,16 +899,16 @@ MUTANTS = {
         "spawn/worktree.py", "if changes or commits:", "if changes:", ("spawn/test_worktree.py",)
     ),
     "a page that is full begins its last block anew": Mutant(
-        PAGE,
+        MCP_PAGE,
         "self.position = cursor_of(event.cursor) + offset + taken",
         "self.position = cursor_of(event.cursor)",
-        IN_PAGE,
+        IN_MCP_PAGE,
     ),
     "a block that a page has cut is left": Mutant(
-        PAGE, "            if offset + taken < len(event.data):\n", "            if False:\n", IN_PAGE
+        MCP_PAGE, "            if offset + taken < len(event.data):\n", "            if False:\n", IN_MCP_PAGE
     ),
-    "a page ends within a character": Mutant(PAGE, "data[end] & 0xC0 == 0x80", "False", IN_PAGE),
-    "a last line is not ended": Mutant(PAGE, '.end() + b"\\n"', ".end()", IN_PAGE),
+    "a page ends within a character": Mutant(MCP_PAGE, "data[end] & 0xC0 == 0x80", "False", IN_MCP_PAGE),
+    "a last line is not ended": Mutant(MCP_PAGE, '.end() + b"\\n"', ".end()", IN_MCP_PAGE),
     "a page of nothing does not move on": Mutant(
         "spawn/mcp_output.py", "page.position = max(page.position, cursor_of(batch.end))", "pass", MCP_OUTPUT
     ),

@@ -94,7 +94,10 @@ async def run_page(page: str, read: Callable[[], str], names: dict[str, Any]) ->
 PROGRAMS = {
     "bin/axiom-trio": f'PYTHONPATH={ROOT} exec {sys.executable} -m axiom_trio "$@"',
     "bin/cargo": 'echo "cargo $*"',
-    "bin/claude": "printf 'Do you want to proceed? '; read -t 2 answer; echo $answer",
+    "bin/claude": f"""case "$1" in -p) exec {sys.executable} -I -S {ROOT}/tests/agents/scripted.py steered;; esac
+printf 'Do you want to proceed? '; read -t 2 answer; echo $answer""",
+    "bin/codex": r"""echo '{"type":"item.completed","item":{"type":"agent_message","text":"[\"Port it\"]"}}'
+echo '{"type":"turn.completed"}'""",
     "bin/jq": "exec cat",
     "bin/make": 'echo "made $*"',
     "bin/npm": 'echo "npm $*"',

@@ -166,11 +166,18 @@ def test_the_readmes_commands(reader: Path) -> None:
 
 @pytest.mark.slow
 def test_the_guides_commands(reader: Path, run: Running) -> None:
-    piping, verbs, *others = snippets.blocks(GUIDE, "sh")
+    piping, spawning, verbs, *others = snippets.blocks(GUIDE, "sh")
     status, said = piped(piping.code)
     assert status == 0, said
     told = [f"[db] {mark}select {n};" for n in (1, 2) for mark in ("", "[INTERVENTION] ")]
     assert sorted(line for line in said if line.startswith("[db]")) == sorted(told)
+    for words in (
+        "init -q",
+        "-c user.name=T -c user.email=t@example.invalid commit -q --allow-empty -m first",
+    ):
+        succeeds(f"git {words}")
+    for line in spawning.code.splitlines():
+        succeeds(line)
     lines = [line.partition(" #")[0] for line in verbs.code.splitlines()]
     for line in sorted(lines, key=lambda line: line.rstrip().endswith("axiom-trio stop")):
         if line.startswith("axiom-trio attach"):

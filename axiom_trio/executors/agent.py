@@ -189,7 +189,11 @@ class SdkExecutor(_Agent):
 
     Example::
 
-        aggregator.start_soon(SdkExecutor(query(prompt="Say hello")), name="claude")
+        async def messages():  # as query(prompt="Say hello") gives them, or the CLI writes them
+            yield {"type": "assistant", "message": {"content": [{"type": "text", "text": "Hello"}]}}
+            yield {"type": "result", "subtype": "success"}
+
+        aggregator.start_soon(SdkExecutor(messages()))
     """
 
     def __init__(self, source: AsyncIterable[object], *, label: str = "claude") -> None:

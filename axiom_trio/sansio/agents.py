@@ -55,9 +55,9 @@ class AgentStream:
 
     Example::
 
-        stream = AgentStream(ClaudeReader())
-        for kind, data in stream.feed(block):
-            ...
+        stream = AgentStream(CodexReader())
+        for kind, data in stream.feed(b'{"type": "turn.completed", "usage": {"output_tokens": 5}}\\n'):
+            print(kind, data)
     """
 
     def __init__(self, reader: Reader) -> None:

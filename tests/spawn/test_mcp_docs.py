@@ -21,7 +21,7 @@ SECTION = re.split(r"^## ", GUIDE[GUIDE.index("## As an MCP server") + 3 :], max
 
 
 def test_the_commands_that_hosts_are_given_are_understood() -> None:
-    [shell] = re.findall(r"```sh\n(.*?)```", SECTION, re.DOTALL)
+    [shell] = re.findall(r"```bash\n(.*?)```", SECTION, re.DOTALL)
     lines = [shlex.split(line, comments=True) for line in shell.splitlines()]
     assert [line[0] for line in lines] == ["claude", "codex", "gemini"]
     for line in lines:
