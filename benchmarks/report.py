@@ -135,6 +135,18 @@ def page(cases: Cases) -> str:
     )
 
 
+def websocket(cases: Cases) -> str:
+    rows = []
+    for name, case in cases.items():
+        if name.startswith("websocket-"):
+            per_second = cell(case, OURS, "lines_s", 1e-6)
+            of_processor = cell(case, OURS, "lines_cpu_s", 1e-6)
+            delays = [cell(case, OURS, metric, 1e-3) for metric in ("p50", "p99")]
+            rows.append([case.title, per_second, of_processor, *delays, cell(case, OURS, "kb")])
+    header = ["", "M lines/s", "M lines per second of its processor", "p50, ms", "p99, ms", "KB per viewer"]
+    return "## The port\n\n" + table(header, rows) if rows else ""
+
+
 def many(cases: Cases) -> str:
     chosen = [cases[name] for name in ("many", "stop", "stop-ignoring") if name in cases]
     if not chosen:
@@ -209,10 +221,7 @@ def markdown(result: dict, cases: Cases) -> str:
         many(cases),
         startup(cases),
         by_case(cases, "inprocess", "In-process sources", "events_s", "events/s"),
-        by_case(cases, "websocket-", "The port: lines to viewers", "lines_s", "lines/s"),
-        by_case(cases, "websocket-", "The same, latency p50", "p50", "µs"),
-        by_case(cases, "websocket-", "The same, latency p99", "p99", "µs"),
-        by_case(cases, "websocket-memory", "Memory per viewer", "kb", "KB"),
+        websocket(cases),
         failures(cases),
         versions(result["tools"]),
     ]

@@ -66,6 +66,11 @@ PLAN, IN_PLAN = "spawn/plan.py", ("spawn/test_plan.py",)
 PATTERNS, IN_PATTERNS = "spawn/patterns.py", ("spawn/test_patterns.py",)
 RECURSIVE = "spawn/recursive.py"
 
+PAGE, IN_PAGE = "spawn/mcp_page.py", ("spawn/test_mcp_page.py",)
+SPAWNS, STDIO = "spawn/mcp_spawns.py", "spawn/mcp_stdio.py"
+IN_MCP, MCP_COMMAND = "spawn/test_mcp.py::test_", "spawn/test_mcp_command.py::test_"
+MCP_OUTPUT = (f"{IN_MCP}output_is_polled_to_the_end_and_no_line_is_missing_or_doubled",)
+
 
 class Mutant(NamedTuple):
     file: str
@@ -892,6 +897,68 @@ MUTANTS = {
     ),
     "a worktree with commits is removed": Mutant(
         "spawn/worktree.py", "if changes or commits:", "if changes:", ("spawn/test_worktree.py",)
+    ),
+    "a page that is full begins its last block anew": Mutant(
+        PAGE,
+        "self.position = cursor_of(event.cursor) + offset + taken",
+        "self.position = cursor_of(event.cursor)",
+        IN_PAGE,
+    ),
+    "a block that a page has cut is left": Mutant(
+        PAGE, "            if offset + taken < len(event.data):\n", "            if False:\n", IN_PAGE
+    ),
+    "a page ends within a character": Mutant(PAGE, "data[end] & 0xC0 == 0x80", "False", IN_PAGE),
+    "a last line is not ended": Mutant(PAGE, '.end() + b"\\n"', ".end()", IN_PAGE),
+    "a page of nothing does not move on": Mutant(
+        "spawn/mcp_output.py", "page.position = max(page.position, cursor_of(batch.end))", "pass", MCP_OUTPUT
+    ),
+    "who waits for output is not told of the end": Mutant(
+        "spawn/mcp_calls.py",
+        "                if not all(each.ended.is_set() for each in running):\n",
+        "                if running:\n",
+        MCP_OUTPUT,
+    ),
+    "a call that is cancelled leaves its agents": Mutant(
+        "spawn/mcp_calls.py",
+        "                self._spawns.stop(spawned)\n",
+        "",
+        (f"{IN_MCP}cancelling_a_call_stops_its_tasks",),
+    ),
+    "a spawn that is interrupted goes on with the next": Mutant(
+        SPAWNS,
+        "            spawned.stopping = True\n        for child in children:",
+        "            pass\n        for child in children:",
+        (f"{IN_MCP}a_spawn_is_interrupted_as_a_whole_and_no_more_of_it_begins",),
+    ),
+    "a second interrupt is as the first": Mutant(
+        SPAWNS,
+        "            self._interrupted.add(child.id)\n",
+        "",
+        (f"{IN_MCP}one_can_be_sent_to_and_interrupted",),
+    ),
+    "what prints gets on the wire": Mutant(
+        STDIO, "        os.dup2(2, 1)\n", "", (f"{MCP_COMMAND}nothing_else_gets_on_the_wire",)
+    ),
+    "a child reads the wire": Mutant(
+        STDIO, "        os.dup2(null, 0)\n", "", (f"{MCP_COMMAND}nothing_else_gets_on_the_wire",)
+    ),
+    "what is no message goes unanswered": Mutant(
+        STDIO,
+        "            await self._refuse_malformed(line)\n",
+        "            pass\n",
+        (f"{MCP_COMMAND}what_is_no_message_is_answered_and_the_rest_read_on",),
+    ),
+    "a message that is too long is kept whole": Mutant(
+        STDIO,
+        "            if size > self._longest:  # only its ends are of use\n",
+        "            if False:\n",
+        (f"{MCP_COMMAND}a_message_that_is_too_long_takes_no_memory",),
+    ),
+    "a server in servers spawns without end": Mutant(
+        "cli/mcp.py",
+        "    if within < _DEEPEST:\n",
+        "    if True:\n",
+        (f"{MCP_COMMAND}agents_of_agents_of_agents_spawn_none",),
     ),
     "any host will do": Mutant(GATE, "if host not in self._hosts and host != local:", "if False:", IN_GATE),
     "two hosts are one": Mutant(GATE, "if len(hosts) != 1 or", "if not hosts or", IN_GATE),

@@ -48,6 +48,13 @@ def _main(closed: set[int]) -> int:
         return replay(options, stdout_closed=1 in closed)
     if options.verb == "spawn":
         return _spawn(options, stdout_closed=1 in closed)
+    if options.verb == "mcp":
+        from axiom_trio.executors import cgroup
+
+        cgroup.enter_soon()
+        from axiom_trio.cli.mcp import mcp
+
+        return mcp(options)
     if options.verb != "run":
         from axiom_trio.cli.verbs import run_verb
 

@@ -13,13 +13,16 @@ from axiom_trio.sansio.success import check_success, default_success
 TYPE_CHECKING = False  # type checkers know better; importing typing takes 5 ms
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Any, Literal
+    from typing import Any, Literal, TypeAlias
 
+    from axiom_trio.cli.mcp_options import McpOptions
     from axiom_trio.cli.replay_options import ReplayOptions
     from axiom_trio.cli.tasks import TaskSpec
     from axiom_trio.cli.verb_options import Verb, VerbOptions
     from axiom_trio.sansio.escapes import Escapes
     from axiom_trio.sansio.rule import Rule
+
+    Options: TypeAlias = "RunOptions | ReplayOptions | McpOptions | VerbOptions"
 
 _VERBS: tuple[Verb, ...] = ("ps", "logs", "send", "interrupt", "stop", "restart", "add", "wait", "attach")
 _TO_RUN = "; to run commands: axiom-trio run COMMAND..."
@@ -135,7 +138,7 @@ class RunOptions:
         self.listen_anywhere = listen_anywhere
 
 
-def parse(argv: Sequence[str], environ: Mapping[str, str]) -> RunOptions | ReplayOptions | VerbOptions | str:
+def parse(argv: Sequence[str], environ: Mapping[str, str]) -> Options | str:
     """Understand a command line.
 
     Args:
@@ -160,6 +163,10 @@ def parse(argv: Sequence[str], environ: Mapping[str, str]) -> RunOptions | Repla
         from axiom_trio.cli.spawn_options import parse_spawn
 
         return parse_spawn(argv[1:], environ)
+    if verb == "mcp":
+        from axiom_trio.cli.mcp_options import parse_mcp
+
+        return parse_mcp(argv[1:], environ)
     if verb == "replay":
         from axiom_trio.cli.replay_options import parse_replay
 
@@ -170,7 +177,7 @@ def parse(argv: Sequence[str], environ: Mapping[str, str]) -> RunOptions | Repla
 
             return parse_verb(known, argv[1:], environ)
     if verb != "run":
-        hint = near(verb, ("run", "spawn", "replay", *_VERBS)) or _TO_RUN
+        hint = near(verb, ("run", "spawn", "mcp", "replay", *_VERBS)) or _TO_RUN
         raise UsageError(f"there is no {verb!r}{hint}", "axiom-trio")
     grammar = Grammar("run", SETTINGS, once=ONCE, convert=convert, many=MANY, quoting=True)
     given, commands, arguments = grammar.scan(argv[1:])

@@ -51,8 +51,8 @@ what to write into them
 who may look on from a browser
   --listen [HOST:]PORT       a page and a WebSocket, whose URLs are shown on
                              stderr; 0: any free port (HOST: 127.0.0.1)
-  --allow-host HOST[:PORT]   another name by which the page is asked for, as
-                             a forwarded port's; may be given again
+  --allow-host HOST[:PORT]   another name by which it is asked for, such as a
+                             forwarded port's; may be given again
   --listen-anywhere          HOST may be reached from other machines; nothing
                              is encrypted
 

@@ -20,6 +20,7 @@ HELP = """\
 usage: axiom-trio run [options] COMMAND...     run many commands at once
        axiom-trio spawn [options] PROMPT       have agents work on a task
        axiom-trio replay [options] DIR         print a journal again
+       axiom-trio mcp [options]                an MCP server, for agents
        axiom-trio --version
 
 and from another terminal, with runs that go on:

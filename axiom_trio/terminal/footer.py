@@ -7,6 +7,7 @@ stream waiting: `lay` takes in one child, and `rows` makes one row at a time.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 from rich.cells import cell_len as cell_len_of_any
@@ -231,7 +232,10 @@ class Footer:
 
 def cell_len(text: str) -> int:
     """The cells that a text without control characters takes."""
-    return len(text) if text.isascii() else cell_len_of_any(text)
+    return len(text) if text.isascii() else _cell_len_beyond_ascii(text)
+
+
+_cell_len_beyond_ascii = lru_cache(1024)(cell_len_of_any)  # spinners and bars come again
 
 
 def _cells(child: ChildRow) -> tuple[str, ...]:

@@ -176,25 +176,26 @@ class View:
         elif state == "running" and figure.idle >= _SILENT:
             state = "silent"
         started = state not in ("queued", "starting")
+        row = child.open_row() if completed is None and not full_screen else b""
         return ChildRow(
             name=self._labels.get(child.name, child.name),
             color=COLORS[child.index % len(COLORS)],
             state=state,
             lines=figure.lines,
             rate=rate.feed(figure.lines, now),
-            fraction=None if completed is not None or full_screen else self._fraction(child, now),
+            fraction=None if completed is not None or full_screen else self._fraction(child, row, now),
             seconds=figure.uptime if completed is not None else figure.idle if started else None,
             interventions=figure.interventions,
             detail=detail,
             chosen=child.id == self._sink.chosen,
-            text="" if completed is not None or full_screen else row_text(child.open_row()),
+            text=row_text(row) if row else "",
         )
 
-    def _fraction(self, child: Child, now: float) -> float | None:
+    def _fraction(self, child: Child, row: bytes, now: float) -> float | None:
         tracker = self._trackers.get(child.id)
         if tracker is None:
             tracker = self._trackers[child.id] = ProgressTracker()
-        if row := child.open_row():
+        if row:
             tracker.look(row, now, is_open=True)
         else:
             for line in child.tail(1):

@@ -1,8 +1,9 @@
 """A model that does what it is told, behind the APIs that agents' CLIs talk to; on 127.0.0.1 only.
 
 What a person types to the agent says what the model shall do: `PLEASE RUN touch a`, `PLEASE WRITE a.txt`,
-`PLEASE EDIT a.txt`, `PLEASE SAY so`, `PLEASE PLAN`, `PLEASE WAIT 3`; several with ` THEN ` between. Each tool
-call is one answer, and the last answer is text. `PLEASE DIVIDE RUN touch a AND SAY b` answers with a plan of
+`PLEASE EDIT a.txt`, `PLEASE SAY so`, `PLEASE PLAN`, `PLEASE WAIT 3`, and `PLEASE CALL tool 7b7d`, of an MCP
+server `axiom`, with its arguments' JSON in hexadecimal; several with ` THEN ` between. Each tool call is one
+answer, and the last answer is text. `PLEASE DIVIDE RUN touch a AND SAY b` answers with a plan of
 these subtasks, `PLEASE ASK RUN touch a AND SAY b` asks for children who do them, as the prompt says how.
 
     python -m tests.agents.fakeapi       prints its address and each request, until it's ended
@@ -19,11 +20,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     Step: TypeAlias = tuple[str, str]
 
-ASKED = re.compile(r"PLEASE ((?:RUN|WRITE|EDIT|SAY|PLAN|WAIT|DIVIDE|ASK)\b[^\n<\"\\]*)")
+ASKED = re.compile(r"PLEASE ((?:RUN|WRITE|EDIT|SAY|PLAN|WAIT|DIVIDE|ASK|CALL)\b[^\n<\"\\]*)")
 NONCE = re.compile(r"the two words (\w+) and (\w+),")
 DONE = "All done."
 OLD, NEW = "alpha", "omega"
@@ -99,6 +100,11 @@ class Api:
     def events(self, word: str, rest: str) -> list[bytes]:
         raise NotImplementedError
 
+    def called(self, rest: str, names: Iterable[str]) -> tuple[str, dict[str, Any]]:
+        """The tool that is to be called, by the name that the agent has given it, and its arguments."""
+        tool, _, arguments = rest.partition(" ")
+        return next(name for name in names if name.endswith(tool)), json.loads(bytes.fromhex(arguments))
+
     def answer(self) -> Iterator[bytes]:
         for word, rest in self.steps:
             if word == "WAIT":
@@ -127,6 +133,8 @@ class Anthropic(Api):
             "EDIT": ("Edit", {"file_path": rest, "old_string": OLD, "new_string": NEW}),
             "PLAN": ("ExitPlanMode", {"plan": "1. Look\n2. Write"}),
         }.get(word)
+        if word == "CALL":
+            tool = self.called(rest, (tool["name"] for tool in self.body["tools"]))
         block: dict[str, Any] = {"type": "text", "text": ""}
         delta: dict[str, Any] = {"type": "text_delta", "text": rest}
         if tool:
@@ -202,6 +210,10 @@ class Responses(Api):
                 "name": "exec_command",
                 "arguments": json.dumps(given),
             }
+        elif word == "CALL":
+            name, _, arguments = rest.partition(" ")
+            source = f"text(await tools.mcp__axiom__{name}({bytes.fromhex(arguments).decode()}))"
+            item = {"type": "custom_tool_call", "call_id": call, "name": "exec", "input": source}
         else:
             item = {
                 "type": "message",
@@ -246,6 +258,9 @@ class Gemini(Api):
                 {"file_path": rest, "instruction": "Change it", "old_string": OLD, "new_string": NEW},
             ),
         }.get(word)
+        if word == "CALL":
+            declared = [d for tool in self.body["tools"] for d in tool.get("functionDeclarations", [])]
+            tool = self.called(rest, (d["name"] for d in declared))
         part: dict[str, Any] = {"text": rest}
         if tool:
             part = {"functionCall": {"name": tool[0], "args": tool[1]}}

@@ -288,6 +288,18 @@ async def test_what_was_missed_is_shown_as_skipped(browser: Chromium) -> None:
             page.problems.clear()
 
 
+async def test_where_history_begins_is_shown(browser: Chromium) -> None:
+    async with running(history=64 * 1024) as aggregator, serving(aggregator) as server:
+        (puppet,) = await start(aggregator, "puppet")
+        for block in range(20):
+            await puppet.send(numbered(2000 * block, 2000))
+        async with browser.page(server.url) as page:
+            await page.see("line 039999")
+            await page.wait(f"app.list.toTop(), {SEEN}[0]?.includes('what came before is no longer held')")
+            lines = await page.eval(LINES)
+            assert lines == [f"line {number:06d}" for number in range(40_000 - len(lines), 40_000)]
+
+
 async def test_a_journal_is_history_too(browser: Chromium, tmp_path: Path) -> None:
     async with (
         running(sinks=[JournalSink(tmp_path / "journal")], history=64 * 1024) as aggregator,

@@ -1,6 +1,7 @@
 // Older output, from the run: what it holds in memory, and with a journal all of it.
 
 import { markOf } from "./marks.js";
+import { markRow } from "./row.js";
 import { Assembler } from "./rows.js";
 
 const AT_ONCE = 384 * 1024; // bytes
@@ -56,26 +57,24 @@ export class History {
     return came;
   }
 
-  #take({ events, more }, after) {
+  #take({ events, more, oldestCursor }, after) {
     const assembler = new Assembler();
     const found = [];
-    let gone = false;
     for (const { type, cursor, data } of events) {
       if (type === "stream") assembler.block(data, cursor, found);
       else {
-        if (type === "gap") {
-          assembler.forget();
-          gone ||= data.fromCursor <= after + 1;
-        } else if (type === "started" || type === "complete" || type === "restarting") assembler.close(data.taskId);
+        if (type === "gap") assembler.forget();
+        else if (type === "started" || type === "complete" || type === "restarting") assembler.close(data.taskId);
         const row = markOf(type, data, cursor);
-        if (row === null) continue;
-        if (type === "gap" && !gone && data.lines === 0) continue;
-        if (type === "gap" && gone) row.text = row.text.replace("skipped:", "no longer held: at least");
-        found.push(row);
+        if (row !== null && !(type === "gap" && data.toCursor <= oldestCursor)) found.push(row);
       }
     }
     this.before = more && events.length ? events[0].cursor : after + 1;
-    this.done = gone || this.before <= 0;
+    this.done = !more && this.before <= oldestCursor;
+    if (this.done && oldestCursor > 0) {
+      const text = "⋯ what came before is no longer held";
+      found.unshift(markRow("gap", null, text, NaN, oldestCursor - 1, "gap"));
+    }
     const before = this.rows.length;
     this.rows.unshift(found, assembler, this.app.assembler);
     return this.rows.length - before;
