@@ -95,7 +95,9 @@ async def main(lines: int, rate: int, view: str) -> None:
                 await page.go(urls[0])
                 if view == "lanes":
                     await page.eval("app.tools.nextView()")
-                print(json.dumps(await watch(page, lines, view)))
+                async with page.traced():
+                    sample = await watch(page, lines, view)
+                print(json.dumps({**sample, "cpu_ms": max(page.tasks, default=0.0)}))
             finally:
                 run.terminate()
                 run.wait()

@@ -119,6 +119,9 @@ class Page:
         self._waiting: dict[int, tuple[trio.Event, list[dict[str, Any]]]] = {}
         self.problems: list[str] = []
         """What it threw, and what the browser complained of."""
+        self._traced = trio.Event()
+        self.tasks: list[float] = []
+        """Milliseconds of processor that each task of the browser's threads took, once traced."""
         self.requests: list[str] = []
         """The addresses it asked for."""
 
@@ -134,7 +137,13 @@ class Page:
                 event.set()
                 continue
             method, data = message["method"], message.get("params", {})
-            if method == "Runtime.exceptionThrown":
+            if method == "Tracing.dataCollected":
+                self.tasks += [
+                    event.get("tdur", 0) / 1000 for event in data["value"] if "RunTask" in event["name"]
+                ]
+            elif method == "Tracing.tracingComplete":
+                self._traced.set()
+            elif method == "Runtime.exceptionThrown":
                 details = data["exceptionDetails"]
                 self.problems.append(details.get("exception", {}).get("description") or details["text"])
             elif method == "Log.entryAdded" and data["entry"]["level"] == "error":
@@ -154,6 +163,21 @@ class Page:
             await event.wait()
         assert "error" not in found[0], (method, found[0]["error"])
         return found[0]["result"]
+
+    @contextlib.asynccontextmanager
+    async def traced(self) -> AsyncIterator[None]:
+        """Trace it meanwhile: `tasks` are there at the end."""
+        session = self._session
+        self._session = None
+        config = {"includedCategories": ["toplevel", "disabled-by-default-toplevel"]}
+        await self.call("Tracing.start", traceConfig=config, transferMode="ReportEvents")
+        self._session = session
+        yield
+        self._session = None
+        await self.call("Tracing.end")
+        self._session = session
+        with trio.fail_after(PATIENCE):
+            await self._traced.wait()
 
     async def go(self, url: str) -> None:
         """Load a page anew."""

@@ -56,10 +56,10 @@ STREAM, LISTENER, FEED = "server/stream.py", "server/listener.py", "server/feed.
 WEBSOCKET = "server/test_websocket.py::test_"
 FRONT = "server/test_http.py::test_"
 
-PAGE = "server/page/"  # its mutants need chromium
-IN_PAGE = "server/test_page.py::test_"
-SEAMS = (f"{IN_PAGE}history_and_live_join_wherever_lines_are_cut",)
-INERT = (f"{IN_PAGE}hostile_output_stays_inert_t38",)
+WEB = "server/page/"  # its mutants need chromium
+IN_WEB = "server/test_page.py::test_"
+SEAMS = (f"{IN_WEB}history_and_live_join_wherever_lines_are_cut",)
+INERT = (f"{IN_WEB}hostile_output_stays_inert_t38",)
 
 AGENTS, IN_AGENTS = "sansio/agents.py", ("sansio/test_agents.py",)
 PLAN, IN_PLAN = "spawn/plan.py", ("spawn/test_plan.py",)
@@ -1054,32 +1054,32 @@ MUTANTS = {
         ("test_pace.py::test_at_the_end_of_a_run_its_journal_can_still_be_read",),
     ),
     "the page takes output for markup": Mutant(
-        f"{PAGE}ansi.js", "    element.textContent = text;\n", "    element.innerHTML = text;\n", INERT
+        f"{WEB}ansi.js", "    element.textContent = text;\n", "    element.innerHTML = text;\n", INERT
     ),
     "the page lets text turn round": Mutant(
-        f"{PAGE}ansi.js", "\\\\u2028-\\\\u202e", "\\\\u2028-\\\\u2029", INERT
+        f"{WEB}ansi.js", "\\\\u2028-\\\\u202e", "\\\\u2028-\\\\u2029", INERT
     ),
     "the page shows controls as they are": Mutant(
-        f"{PAGE}ansi.js",
+        f"{WEB}ansi.js",
         "      pending += visible(match[0]);\n",
         "      pending += match[0];\n",
-        (f"{IN_PAGE}colours_are_what_the_terminal_shows",),
+        (f"{IN_WEB}colours_are_what_the_terminal_shows",),
     ),
-    "the page forgets the beginning of a line": Mutant(f"{PAGE}rows.js", "    row.join(tail);\n", "", SEAMS),
+    "the page forgets the beginning of a line": Mutant(f"{WEB}rows.js", "    row.join(tail);\n", "", SEAMS),
     "the page goes on with a line that has ended": Mutant(
-        f"{PAGE}rows.js", "assembler.open.get(child) ?? null", "assembler.open.get(child)", SEAMS
+        f"{WEB}rows.js", "assembler.open.get(child) ?? null", "assembler.open.get(child)", SEAMS
     ),
     "the page goes on from where the run is, not from where it was": Mutant(
-        f"{PAGE}main.js",
+        f"{WEB}main.js",
         '"subscribe", { after: this.run.cursor }',
         '"subscribe", { after: data.cursor }',
-        (f"{IN_PAGE}resumes_without_gap_or_duplicate",),
+        (f"{IN_WEB}resumes_without_gap_or_duplicate",),
     ),
     "the page moves what is being read": Mutant(
-        f"{PAGE}source.js",
+        f"{WEB}source.js",
         "      this.attached = false;\n      return;\n",
         "",
-        (f"{IN_PAGE}a_flood_is_bounded_and_one_can_read_back",),
+        (f"{IN_WEB}a_flood_is_bounded_and_one_can_read_back",),
     ),
 }
 
@@ -1087,7 +1087,7 @@ MUTANTS = {
 def run(name: str) -> str:
     """Run one mutant; return `caught`, why it was skipped, or what is wrong."""
     mutant = MUTANTS[name]
-    if mutant.file.startswith(PAGE) and shutil.which("chromium") is None:
+    if mutant.file.startswith(WEB) and shutil.which("chromium") is None:
         return "skipped: chromium is not installed"
     source = (ROOT / "axiom_trio" / mutant.file).read_text()
     if source.count(mutant.old) != 1:

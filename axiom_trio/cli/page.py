@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, final
 
+from axiom_trio.sansio.masks import Plain
 from axiom_trio.server import runtime
 from axiom_trio.server.binding import bound, default_tokens, page_url
 
@@ -39,9 +40,9 @@ class PagePort:
             self._problem = (f"{error}; so the addresses are others each time",)
 
     @property
-    def secrets(self) -> tuple[str, str]:
+    def secrets(self) -> tuple[Plain, Plain]:
         """What is not to be shown but in `lines`."""
-        return self._tokens.view, self._tokens.control
+        return Plain(self._tokens.view), Plain(self._tokens.control)
 
     @property
     def lines(self) -> tuple[str, ...]:

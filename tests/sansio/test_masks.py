@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from axiom_trio.sansio.errors import SpecificationError
-from axiom_trio.sansio.masks import MASK, SHOWN_WHEN_SILENT, Masker, Masks
+from axiom_trio.sansio.masks import MASK, SHOWN_WHEN_SILENT, Masker, Masks, Plain
 
 # Few letters, so that secrets overlap, contain and begin one another.
 secrets = st.text("ab", min_size=6, max_size=10)
@@ -205,3 +205,13 @@ def test_a_stream_that_is_almost_a_secret_all_along() -> None:
         for byte in b"ab" * 1999 + b"x":
             masker.feed(bytes([byte]))
     assert masker.held == 0
+
+
+def test_a_plain_secret_is_masked_as_it_is_and_costs_no_more() -> None:
+    secret = "correct-horse-battery"
+    masks = Masks([Plain(secret)])
+    assert masks.mask(f"<{secret}>".encode()) == b"<***>"
+    encoded = base64.b64encode(secret.encode())
+    assert masks.mask(encoded) == encoded
+    with pytest.raises(SpecificationError):
+        Masks([Plain("short")])

@@ -171,7 +171,15 @@ async def test_intervenes_and_shows_what_became_of_it(browser: Chromium) -> None
             await page.wait("document.querySelector('#outbox .badge.confirmed') !== null")
             await page.wait("document.querySelector('main .row.sent .badge.confirmed') !== null")
             await page.see("make <b>haste</b>")
+            await page.click("#as-keys")
+            await page.key("i")
+            await page.type("quick<C-u>slow<Enter>")
+            await page.key("Enter")
+            await page.wait("document.querySelectorAll('#outbox li').length === 2")
+            await page.see("slow")
+            await page.click("#as-keys")
             await page.eval("app.steer.choose([...app.run.children.keys()][1])")
+            await page.key("i")
             await page.type("to the puppet")
             await page.key("Enter")
             await page.wait("document.querySelector('#outbox .badge.unconfirmed') !== null")
@@ -598,6 +606,31 @@ async def test_a_flood_is_bounded_and_one_can_read_back(browser: Chromium) -> No
             await page.key("0")
             await page.key("l")
             await page.see("said early")
+
+
+async def test_what_is_too_fast_to_be_shown_is_counted(browser: Chromium) -> None:
+    async with running(history=16 * 1024 * 1024) as aggregator, serving(aggregator) as server:
+        (puppet,) = await start(aggregator, "puppet")
+        async with browser.page(server.url) as page:
+            await page.wait("app.run.id")
+            await page.eval("app.skips.isTooMuch(150_000)")
+            for _ in range(10):
+                await puppet.send(b"y\n" * 100_000)
+            await puppet.send(b"the end\n")
+            await page.see("the end")
+            skipped = await page.eval("app.run.skipped")
+            assert skipped > 0
+            assert await page.eval("app.run.seen") == 1_000_001
+            await page.key("1")
+            await page.wait(f"{SEEN}.length > 0 && app.list.source.child !== null")
+            shown = "app.list.source.rows"
+            counts = await page.eval(
+                f"Array.from({{length: {shown}.length}}, (_, at) => {shown}.at({shown}.first + at))"
+                ".filter((row) => row.mark === 'gap').map((row) => row.text)"
+            )
+            assert all("too fast to be shown" in text for text in counts)
+            marks = await page.eval(f"{MARKS}.filter((text) => text.includes('too fast'))")
+            assert sum(int(text.split()[2].replace(",", "")) for text in marks) <= skipped
 
 
 async def test_each_lane_has_what_its_child_wrote_once(browser: Chromium) -> None:

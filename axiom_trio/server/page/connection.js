@@ -3,6 +3,8 @@
 const FIRST = 250; // ms before it tries again; doubles, to MOST
 const MOST = 10_000;
 const REFUSED = 30_000;
+const SLICE = 20; // ms of work at a stretch
+const QUEUE = 2_000_000; // characters that may wait for it
 const SILENT = 45_000; // the server pings each 20 s, which the browser answers unseen; `stats` come each second
 
 /** An answer that says no, in a sentence. */
@@ -20,9 +22,15 @@ export class Connection {
   #timer = 0;
   #heard = 0;
   #ended = false;
+  #queue = [];
+  #at = 0; // in the first of them
+  #queued = 0;
+  #channel = new MessageChannel();
+  #working = false;
 
   /**
-   * @param {(message: object) => void} receive Takes each message, in order.
+   * @param {(message: object, hurry: boolean) => void} receive Takes each message, in order; in a hurry
+   *   if so much waits that output can't all be shown.
    * @param {(state: string, text: string) => void} told `connecting`, `open`, `waiting`, `refused`.
    */
   constructor(receive, told) {
@@ -32,6 +40,7 @@ export class Connection {
     addEventListener("online", () => this.retry());
     addEventListener("hashchange", () => this.restart());
     document.addEventListener("visibilitychange", () => document.hidden || this.retry());
+    this.#channel.port1.onmessage = () => this.#work();
     setInterval(() => this.#watch(), 5000);
   }
 
@@ -56,8 +65,6 @@ export class Connection {
       return;
     }
     this.#socket = socket;
-    // What comes is worked off as it comes: while we are slow, the browser takes no more, and the run
-    // skips what it no longer holds, and says how much that was.
     socket.onmessage = ({ data }) => this.#take(socket, data);
     socket.onclose = ({ code, reason }) => this.#closed(socket, code, reason);
   }
@@ -94,21 +101,40 @@ export class Connection {
   #take(socket, text) {
     if (socket !== this.#socket) return;
     this.#heard = performance.now();
-    let at = 0;
-    while (at < text.length) {
-      let end = text.indexOf("\n", at);
+    this.#queue.push(text);
+    this.#queued += text.length;
+    if (!this.#working) this.#work();
+  }
+
+  /** Work off what waits, for a while; the rest in another task, so that the page stays alive. */
+  #work() {
+    this.#working = true;
+    const until = performance.now() + SLICE;
+    while (this.#queue.length) {
+      const text = this.#queue[0];
+      let end = text.indexOf("\n", this.#at);
       if (end < 0) end = text.length;
+      const line = text.slice(this.#at, end);
+      this.#at = end + 1;
       try {
-        if (end > at) this.#message(JSON.parse(text.slice(at, end)));
+        if (line) this.#message(JSON.parse(line), this.#queued > QUEUE);
       } catch (error) {
         reportError(error); // a defect of ours: the other messages are none the worse for it
       }
-      if (socket !== this.#socket) return;
-      at = end + 1;
+      if (this.#at >= text.length && this.#queue[0] === text) {
+        this.#queue.shift();
+        this.#queued -= text.length;
+        this.#at = 0;
+      }
+      if (performance.now() > until && this.#queue.length) {
+        this.#channel.port2.postMessage(null);
+        return;
+      }
     }
+    this.#working = false;
   }
 
-  #message(message) {
+  #message(message, hurry) {
     const { type, data } = message;
     if (type === "reply" || type === "error") {
       const asked = this.#pending.get(data.id);
@@ -124,11 +150,13 @@ export class Connection {
       this.told("open", "Connected");
     }
     if (type === "end") this.#ended = true;
-    this.receive(message);
+    this.receive(message, hurry);
   }
 
   #drop() {
     this.isOpen = false;
+    this.#queue = []; // of what was in it, the events come again
+    this.#queued = this.#at = 0;
     const pending = [...this.#pending.values()];
     this.#pending.clear();
     for (const asked of pending) asked.reject(new Refused("lost", "the connection was lost"));

@@ -11,6 +11,7 @@ import { Run } from "./model.js";
 import { markRow } from "./row.js";
 import { Assembler } from "./rows.js";
 import { Sidebar } from "./sidebar.js";
+import { Skips } from "./skips.js";
 import { Source } from "./source.js";
 import { Steer } from "./steer.js";
 import { Tools } from "./tools.js";
@@ -27,10 +28,11 @@ class App {
     this.assembler = new Assembler();
     this.merged = new Source(this, null, 200_000, 8_000_000);
     this.sources = new Map(); // child → its own rows
+    this.skips = new Skips();
     this.scheduled = false;
     this.cost = 0; // ms of the last frame
     this.connection = new Connection(
-      (message) => this.receive(message),
+      (message, hurry) => this.receive(message, hurry),
       (state, text) => this.told(state, text),
     );
     this.list = new List(this, this.merged, "Output of all children");
@@ -52,11 +54,11 @@ class App {
 
   // --- what comes
 
-  receive({ type, cursor, data }) {
+  receive({ type, cursor, data }, hurry) {
     if (type === "hello") this.#hello(data);
     else if (type === "stats") this.#stats(data);
     else if (type === "end") this.run.ended = true;
-    else if (cursor > this.run.cursor) this.#event(type, cursor, data);
+    else if (cursor > this.run.cursor) this.#event(type, cursor, data, hurry);
     this.changed();
   }
 
@@ -67,6 +69,7 @@ class App {
       this.assembler = new Assembler();
       this.merged.begin();
       this.sources.clear();
+      this.skips.clear();
       this.refilter({ solo: null, hidden: new Set() });
       if (had) {
         const text = `A new run has begun (${data.shortId}); what the one before wrote is no longer shown.`;
@@ -88,13 +91,15 @@ class App {
     this.tick();
   }
 
-  #event(type, cursor, data) {
+  #event(type, cursor, data, hurry) {
     const { run } = this;
     run.cursor = cursor;
     const known = run.children.size;
     run.event(type, data);
-    if (type === "stream") this.#stream(cursor, data);
-    else {
+    if (type === "stream") {
+      if (hurry || this.skips.isTooMuch(data.lines)) this.#skip(cursor, data);
+      else this.#stream(cursor, data);
+    } else {
       if (type === "gap") this.assembler.forget();
       else if (type === "started" || type === "restarting" || type === "complete") this.assembler.close(data.taskId);
       const row = markOf(type, data, cursor);
@@ -120,6 +125,13 @@ class App {
       const newest = rows.at(-1) ?? this.assembler.open.get(child.id);
       if (newest) child.progress.look(newest);
     }
+  }
+
+  #skip(cursor, data) {
+    this.run.skipped += data.lines;
+    this.assembler.close(data.taskId);
+    this.skips.add(this.merged, null, cursor, data);
+    this.skips.add(this.sourceOf(data.taskId, cursor), data.taskId, cursor, data);
   }
 
   #add(rows, first = false) {
