@@ -187,9 +187,12 @@ class Calls:
         return result, output_text(result)
 
     async def send(self, asked: tools.Send) -> tuple[tools.SendResult, str]:
-        """Write a message into one. Raises ArgumentError if it's refused."""
+        """Write a message into one, or press keys. Raises ArgumentError if it's refused."""
         child = self._spawns.one(asked.task_id)
-        receipt = await child.intervene(asked.text)
+        try:
+            receipt = await (child.press(asked.text) if asked.keys else child.intervene(asked.text))
+        except ValueError as error:  # no keys
+            raise ArgumentError(str(error)) from None
         if receipt.state in ("refused", "suppressed"):
             raise ArgumentError(f"{child.name} was not sent it: {receipt.reason}")
         state: Any = receipt.state

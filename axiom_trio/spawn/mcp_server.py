@@ -81,7 +81,8 @@ _TOOLS: Final = (
     _Tool(
         "axiom_mcp_send",
         "Send to an agent",
-        "Type a message into a running agent and press Enter; says whether it was seen to take it.",
+        "Type a message into a running agent and press Enter, or press keys; says whether it was seen to "
+        "take it.",
         tools.Send,
         tools.SendResult,
         {"readOnlyHint": False, "destructiveHint": True, "idempotentHint": False, "openWorldHint": True},

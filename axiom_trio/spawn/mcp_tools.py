@@ -121,6 +121,9 @@ class Send(_Model, frozen=True, kw_only=True):
     text: Annotated[
         str, _said("What is written into its input, with Enter.", min_length=1, max_length=256 * 1024)
     ]
+    keys: Annotated[
+        bool, _said("Whether text is keys, such as 1<Enter> or <Esc>: what a dialog on a terminal wants.")
+    ] = False
 
 
 class Interrupt(_Model, frozen=True, kw_only=True):

@@ -225,7 +225,7 @@ async def test_one_can_be_sent_to_and_interrupted(tmp_path: Path, era: str) -> N
                 if "name?" in text and not sent:
                     sent = True
                     receipt = await server.call("send", taskId=short, text="Ann")
-                    assert receipt["state"] in ("confirmed", "unconfirmed")
+                    assert receipt["state"] in ("confirmed", "queued", "unconfirmed")
                 if "hello Ann" in text:
                     told = await server.call("interrupt", taskId=short)
                     assert [*told["interrupted"], *told["stopping"]] == [result["tasks"][0]["taskId"]]
@@ -379,3 +379,19 @@ async def test_worktrees_that_are_kept_are_named(tmp_path: Path, repository: Pat
             first.rpartition("/")[2]
         ]
         assert [spawn["notices"] for spawn in (await server.call("status"))["spawns"]] == [[notice]]
+
+
+async def test_keys_are_pressed(tmp_path: Path, era: str) -> None:
+    script = "stty -icanon -echo; printf 'sure? '; printf 'got <%s>\\n' \"$(dd bs=1 count=2 2>/dev/null)\""
+    async with serving(tmp_path, shell(script), era=era, interactive=True) as server:
+        result = await server.call("spawn", parentPrompt="x", spawnCount=1, returnImmediately=True)
+        task = result["tasks"][0]["taskId"]
+        text, cursor = "", 0
+        with trio.fail_after(PATIENCE):
+            while "sure?" not in text:
+                page = await server.call("output", taskId=task, cursor=cursor, waitMs=1000)
+                cursor, text = page["nextCursor"], text + text_of(page["entries"], task)
+        assert "<Nope>" in await server.refused("send", taskId=task, text="<Nope>", keys=True)
+        receipt = await server.call("send", taskId=task, text="y<Tab>", keys=True)
+        assert receipt["state"] in ("confirmed", "queued", "unconfirmed")
+        assert "got <y\t>" in text_of(await server.output(task, cursor=cursor), task)
