@@ -313,9 +313,11 @@ class StreamAggregator:
 
     async def _watch_ready(self, child: Child, launched: int) -> None:
         assert child.supervision.ready is not None
+        ready = False
         with suppress(NotRunningError):
             await child.wait_for(child.supervision.ready, after=launched)
-            self._schedule.settle(child, ready=True)
+            ready = True
+        self._schedule.settle(child, ready=ready)
 
     def _on_completed(self, port: ChildPort, event: Completed) -> None:
         child = self._children[port.child]

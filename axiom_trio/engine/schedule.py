@@ -107,7 +107,9 @@ class Schedule:
             if verdict is not None:
                 self.halted = True
                 self._stop([c for c in self._children if verdict == "now" or not c._launched or c._pausing])
-        self.settle(child, ready=event.ok and child.supervision.ready is None)
+        if child.supervision.ready is None or not child._launched:
+            self.settle(child, ready=event.ok and child.supervision.ready is None)
+        # Else it's told when its output has been looked through: it may have been ready just before its end.
         self._fill()
 
     def _fill(self) -> None:

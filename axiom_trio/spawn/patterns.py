@@ -167,9 +167,10 @@ class Spawner:
         tree = None if self._worktrees is None else await self._worktrees.add(self._label)
         try:
             await self._steps(tree)
-        finally:
-            if tree is not None:
-                await self._leave(tree, self._label)
+        except Exception:  # if we're cancelled, a child may still be in it
+            await self._leave(tree, self._label)
+            raise
+        await self._leave(tree, self._label)
 
     async def _steps(self, tree: Worktree | None) -> None:
         """One after the other, all in one worktree: each goes on with what the one before has left."""
@@ -216,21 +217,25 @@ class Spawner:
         self, prompt: str, name: str, metadata: TaskMetadata, tree: Worktree | None = None
     ) -> Member:
         [name] = unique([name], [child.name for child in self._aggregator.children])
-        if tree is None and self._worktrees is not None:
-            tree = await self._worktrees.add(name)
+        own = None if tree is not None or self._worktrees is None else await self._worktrees.add(name)
+        tree = tree or own
         cwd = None if tree is None else tree.directory
-        child = self._start(Work(prompt=prompt, name=name, metadata=metadata, cwd=cwd))
+        try:
+            child = self._start(Work(prompt=prompt, name=name, metadata=metadata, cwd=cwd))
+        except Exception:
+            await self._leave(own, name)
+            raise
         self.children.append(child)
         return Member(child, tree)
 
     async def _finish(self, member: Member) -> Completed:
         completed = await member.child.wait()
-        if member.tree is not None:
-            await self._leave(member.tree, member.child.name)
+        await self._leave(member.tree, member.child.name)
         return completed
 
-    async def _leave(self, tree: Worktree, name: str) -> None:
-        assert self._worktrees is not None
+    async def _leave(self, tree: Worktree | None, name: str) -> None:
+        if tree is None or self._worktrees is None:
+            return
         kept = await self._worktrees.finish(tree)
         if kept is not None:
             self._notice(f"{name}: {kept}")

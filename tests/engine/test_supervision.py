@@ -369,6 +369,21 @@ def test_one_comes_after_another_that_is_ready_or_has_succeeded():
     run(main)
 
 
+def test_one_that_is_ready_and_ends_at_once_was_ready():
+    async def main() -> None:
+        async with open_aggregator([MemorySink()]) as aggregator:
+            for _ in range(20):
+                server = aggregator.start_soon(
+                    ScriptedExecutor([Send(b"listening on 80\n")]), supervision=Supervision(ready="listening")
+                )
+                other = aggregator.start_soon(ScriptedExecutor([Send(b"hello\n")]), after=[server])
+                await server.wait_ready()
+                completed = await other.wait()
+                assert completed.ok, completed.exit
+
+    run(main)
+
+
 @pytest.mark.parametrize("how", ["fails", "never ready", "stopped", "not started"])
 def test_what_comes_after_one_that_failed_never_runs(how: str):
     async def main() -> None:

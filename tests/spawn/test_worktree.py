@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import trio
 
-from axiom_trio import ProcessExecutor, open_aggregator
+from axiom_trio import ProcessExecutor, SpecificationError, open_aggregator
 from axiom_trio.spawn.patterns import Spawner
 from axiom_trio.spawn.plan import Subtask, make_plan
 from axiom_trio.spawn.worktree import WorktreeError, open_worktrees
@@ -108,6 +108,19 @@ async def test_a_sequence_works_in_one(repository: Path) -> None:
     [notice] = notices
     assert notice.startswith("agent: the worktree ")
     assert directories["two"].exists()
+
+
+@pytest.mark.parametrize("pattern", ["parallel", "sequential", "recursive"])
+async def test_one_whose_child_can_not_be_started_goes(repository: Path, pattern: str) -> None:
+    def start(_work: Any) -> Any:
+        raise SpecificationError("it can't be")
+
+    async with open_aggregator() as aggregator:
+        trees = await open_worktrees(str(repository))
+        spawner = Spawner(aggregator, make_plan("x", pattern), start, worktrees=trees)
+        with pytest.raises(SpecificationError):
+            await spawner.run()
+    assert [entry.name for entry in os.scandir(repository.parent)] == ["project"]
 
 
 async def test_what_is_not_committed_is_told(repository: Path) -> None:

@@ -14,6 +14,10 @@ export class Steer {
     this.messages = [];
     for (const id of ["steer", "target", "message", "idle", "outbox", "hint"])
       this[id] = document.getElementById(id);
+    this.asKeys = document.getElementById("as-keys");
+    this.asKeys.addEventListener("change", () => {
+      this.idle.disabled = this.asKeys.checked; // they answer what is shown now
+    });
     this.steer.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#send();
@@ -84,7 +88,9 @@ export class Steer {
     const text = this.message.value;
     const child = this.child;
     if (!text || !child || document.getElementById("send").disabled) return;
-    const message = { id: newId(), child, text, when: this.idle.checked ? "idle" : undefined, state: "", reason: "" };
+    const keys = this.asKeys.checked;
+    const when = this.idle.checked && !keys ? "idle" : undefined;
+    const message = { id: newId(), child, text, keys, when, state: "", reason: "" };
     this.messages.push(message);
     while (this.messages.length > KEPT) this.messages.shift().element.remove();
     message.badge = element("span", { class: "badge" });
@@ -117,10 +123,11 @@ export class Steer {
 
   async #deliver(message) {
     this.#tell(message, message.when ? "waits for silence" : "sending", "");
-    const { child, text, when, id } = message;
-    const more = when ? { when, wait: PATIENCE } : {};
+    const { child, text, keys, when, id } = message;
+    const what = keys ? { keys: text } : { text, ...(when ? { when, wait: PATIENCE } : {}) };
+    const request = keys ? "press" : "intervene";
     try {
-      const { state, reason } = await this.app.connection.request("intervene", { task: child.id, text, ...more }, id);
+      const { state, reason } = await this.app.connection.request(request, { task: child.id, ...what }, id);
       this.#tell(message, state, reason);
     } catch (error) {
       if (error.code === "lost") this.#tell(message, "no answer yet", error.message);
