@@ -909,9 +909,6 @@ MUTANTS = {
     ),
     "a page ends within a character": Mutant(MCP_PAGE, "data[end] & 0xC0 == 0x80", "False", IN_MCP_PAGE),
     "a last line is not ended": Mutant(MCP_PAGE, '.end() + b"\\n"', ".end()", IN_MCP_PAGE),
-    "a page of nothing does not move on": Mutant(
-        "spawn/mcp_output.py", "page.position = max(page.position, cursor_of(batch.end))", "pass", MCP_OUTPUT
-    ),
     "who waits for output is not told of the end": Mutant(
         "spawn/mcp_calls.py",
         "                if not all(each.ended.is_set() for each in running):\n",

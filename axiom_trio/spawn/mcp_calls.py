@@ -92,6 +92,7 @@ class Calls:
             tasks=[self._spawns.task(child, words=spawned.ended.is_set()) for child in spawned.children],
             plan=UNSET if asked.auto_execute else planned,
             error=UNSET if spawned.error is None else spawned.error,
+            notices=[*spawned.notices],
             cursor=spawned.cursor,
             url=UNSET if url is None else url,
         )

@@ -89,7 +89,6 @@ class Reader:
                     if page.full:
                         break
                 else:
-                    page.position = max(page.position, cursor_of(batch.end))
                     reader.advance(batch)
                 await trio.lowlevel.checkpoint()
                 if page.empty and trio.current_time() > deadline + _SEARCH:

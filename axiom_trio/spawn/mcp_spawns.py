@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from axiom_trio.spawn.plan import Plan
     from axiom_trio.spawn.worktree import Worktrees
 
-_AT_ONCE: Final = 0.1  # seconds for those to begin that begin at once
+_FOR_GIT: Final = 0.1  # seconds that who doesn't wait for a spawn waits for its worktrees
 _NAMED: Final = 10  # ids in a sentence
 
 
@@ -78,6 +78,7 @@ class Spawned:
             prompt=short(self.plan.prompt),
             task_ids=[child.id for child in self.children],
             error=UNSET if self.error is None else self.error,
+            notices=[*self.notices],
         )
 
     def change(self) -> None:
@@ -146,7 +147,7 @@ class Spawns:
         nursery.start_soon(self._run, spawned, execute)
         expected = len(plan.subtasks) if plan.pattern == "parallel" else 1
         try:
-            with trio.move_on_after(_AT_ONCE):
+            with trio.move_on_after(float("inf") if self._worktrees is None else _FOR_GIT):
                 while len(spawned.children) < expected and not spawned.ended.is_set():
                     await spawned.changed.wait()
         except trio.Cancelled:

@@ -23,6 +23,7 @@ def spawn_text(result: SpawnResult) -> str:
     for task in result.tasks:
         lines.append(task_line(task))
         lines += _last_words(task)
+    lines += result.notices
     if result.state == "running":
         lines.append(f"axiom_mcp_output reads what they write: cursor {result.cursor}")
     return "\n".join(lines)
@@ -34,6 +35,7 @@ def status_text(result: StatusResult) -> str:
     for task in result.tasks:
         lines.append(task_line(task))
         lines += _last_words(task)
+    lines += [notice for spawn in result.spawns for notice in spawn.notices]
     if result.left_out:
         lines.append(f"and {result.left_out} that have ended before")
     return "\n".join(lines)

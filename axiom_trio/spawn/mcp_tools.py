@@ -181,6 +181,7 @@ class SpawnResult(_Model, frozen=True, kw_only=True):
     tasks: Annotated[list[Task], _said("So far: some patterns start more later.")]
     plan: Annotated[list[Planned], _said("Without autoExecute: what would be run.")] | _Optional = UNSET
     error: Annotated[str, _said("Why it has failed, in a sentence.")] | _Optional = UNSET
+    notices: Annotated[list[str], _said("What else is to be known, such as worktrees that are kept.")] = []
     cursor: Annotated[int, _said("axiom_mcp_output reads its output from here on.")]
     url: Annotated[str, _said("Of the page that shows it live.")] | _Optional = UNSET
 
@@ -194,6 +195,7 @@ class SpawnInfo(_Model, frozen=True, kw_only=True):
     prompt: str
     task_ids: list[str]
     error: str | _Optional = UNSET
+    notices: list[str] = []
 
 
 class StatusResult(_Model, frozen=True, kw_only=True):

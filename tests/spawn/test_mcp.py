@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
 
+from axiom_trio.spawn.worktree import Worktrees, open_worktrees
 from tests.commands import PATIENCE
 from tests.spawn.serving import ERAS, serving, shell, text_of
 
@@ -348,3 +350,32 @@ async def test_a_status_lists_those_that_ended_last_and_short_prompts(tmp_path: 
         [task] = (await server.call("status", taskId=first["tasks"][0]["shortId"]))["tasks"]
         assert task["name"] == "agent"
         assert "leftOut" not in await server.call("status", taskId=first["spawnId"])
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    directory = tmp_path / "project"
+    directory.mkdir()
+    who = ("-c", "user.name=a", "-c", "user.email=a@b")
+    for words in (("init", "-q"), (*who, "commit", "-q", "--allow-empty", "-m", "begun")):
+        subprocess.run(["git", "-C", str(directory), *words], check=True)
+    return directory
+
+
+async def test_worktrees_that_are_kept_are_named(tmp_path: Path, repository: Path, era: str) -> None:
+    script = "case $PWD in *agent-1*) echo made > made.txt;; esac; pwd"
+
+    async def worktrees() -> Worktrees:
+        return await open_worktrees(str(repository))
+
+    async with serving(tmp_path, shell(script), era=era, worktrees=worktrees) as server:
+        result = await server.call("spawn", parentPrompt="x", spawnCount=2)
+        first, second = (task["tail"][0] for task in result["tasks"])
+        assert first.rpartition("/")[0] == second.rpartition("/")[0] == f"{repository}.worktrees"
+        [notice] = result["notices"]
+        assert first in notice
+        assert "1 changed file" in notice
+        assert [path.name for path in repository.with_name("project.worktrees").iterdir()] == [
+            first.rpartition("/")[2]
+        ]
+        assert [spawn["notices"] for spawn in (await server.call("status"))["spawns"]] == [[notice]]
