@@ -9,6 +9,7 @@ import pytest
 import trio
 from hypothesis import given
 from hypothesis import strategies as st
+from trio.testing import MockClock
 
 from axiom_trio import Executor, Exit, open_aggregator
 from axiom_trio.terminal import piped
@@ -136,5 +137,5 @@ def test_who_writes_more_than_a_child_reads_has_to_wait(monkeypatch: pytest.Monk
                 await piped.send_lines(aggregator, print)
             aggregator.stop(grace=0)
 
-    trio.run(main)
+    trio.run(main, clock=MockClock(autojump_threshold=0))
     assert MOST <= taken <= MOST + 20

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import termios
 import time
+from pathlib import Path
 
 import pyte
 import pytest
@@ -151,29 +152,32 @@ def test_stopped_it_gives_the_terminal_back_and_comes_again() -> None:
 
 
 CRASH = """
-import sys, trio
+import os, sys, trio
 from axiom_trio.cli import run
 async def crash(*_):
-    await trio.sleep(1)
+    while not os.path.exists("{go}"):
+        await trio.sleep(0.01)
     raise RuntimeError("a bug of ours")
-run._Run._watch_signals = crash
+run.Run._watch_signals = crash
 from axiom_trio import cli
 sys.argv = ["axiom-trio", "run", "-n", "a", "--grace", "1s", "sleep 1000"]
 cli.main()
 """
 
 VIEW_CRASH = """
-import sys
+import pathlib, sys
 from axiom_trio.terminal import view
 rows = view.View._rows
 count = 0
 def broken(self):
     global count
     count += 1
+    if count == 5:
+        pathlib.Path("{go}").touch()
     return rows(self) if count < 5 else 1 / 0
 view.View._rows = broken
 from axiom_trio import cli
-sys.argv = ["axiom-trio", "run", "-n", "a", "--color", "never", "sleep 2; echo done"]
+sys.argv = ["axiom-trio", "run", "-n", "a", "--color", "never", "until [ -e {go} ]; do sleep 0.05; done; sleep 0.5; echo done"]
 cli.main()
 """
 
@@ -200,16 +204,18 @@ class Program(Terminal):
         self.read()
 
 
-def test_an_exception_leaves_the_terminal_in_order() -> None:
-    with Program(CRASH) as terminal:
+def test_an_exception_leaves_the_terminal_in_order(tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    with Program(CRASH.format(go=go)) as terminal:
         terminal.read_until(b"running")
+        go.touch()
         terminal.end()
         assert b"a bug of ours" in terminal.seen
         assert is_back(terminal)
 
 
-def test_a_bug_of_the_view_harms_no_child() -> None:
-    with Program(VIEW_CRASH) as terminal:
+def test_a_bug_of_the_view_harms_no_child(tmp_path: Path) -> None:
+    with Program(VIEW_CRASH.format(go=tmp_path / "go")) as terminal:
         terminal.end()
         assert terminal.process.returncode == 0
         assert b"there is no footer any more: ZeroDivisionError" in terminal.seen

@@ -22,6 +22,7 @@ export class Connection {
   #timer = 0;
   #heard = 0;
   #ended = false;
+  #refusals = 0;
   #queue = [];
   #at = 0; // in the first of them
   #queued = 0;
@@ -79,6 +80,8 @@ export class Connection {
     this.#socket = null;
     socket?.close();
     this.#drop();
+    this.#refusals = 0;
+    this.#delay = FIRST;
     this.start();
   }
 
@@ -174,7 +177,9 @@ export class Connection {
     if (this.#ended) why = "The run has ended; if another one serves this port, it will be shown";
     else if (code === 4408) why = "This page was too slow for the connection";
     else if (reason) why += ` (${reason})`;
-    if (!was && (await this.#refused())) {
+    // Twice, as the run may have begun in between.
+    this.#refusals = !was && (await this.#refused()) ? this.#refusals + 1 : 0;
+    if (this.#refusals > 1) {
       state = "refused";
       why = "The token is refused, or too many look on: open the address that the run has printed now";
       wait = REFUSED;
