@@ -272,8 +272,9 @@ def planner_prompt(prompt: str, most: int, wrong: str | None = None) -> str:
     return (
         f"Divide the following task into at most {most} subtasks, which are then worked on at the same time "
         "by others, each of whom sees only what you write for it. Do nothing of it yourself. Answer with "
-        'JSON and nothing else, in this form:\n{"subtasks": [{"name": "a short name", "prompt": "all that '
-        f'the one who does it must know"}}]}}\n\nThe task:\n{prompt}{again}'
+        # No JSON as it stands: a planner that repeats what it was told has planned nothing.
+        'JSON and nothing else, in this form:\n{"subtasks": [{"name": "<a short name>", "prompt": "<all that '
+        f'the one who does it must know>"}}, ...]}}\n\nThe task:\n{prompt}{again}'
     )
 
 

@@ -193,6 +193,8 @@ def test_long_answers_do_not_take_for_ever() -> None:
 
 def test_prompts_of_planners_and_steps() -> None:
     told = planner_prompt("build it", 4)
+    with pytest.raises(PlanError, match="there is no plan in it"):
+        read_plan(told)  # repeated, it is none
     assert "at most 4" in told
     assert told.endswith("The task:\nbuild it")
     assert "could not be used: too long" in planner_prompt("build it", 4, "too long")
