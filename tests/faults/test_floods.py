@@ -22,7 +22,7 @@ QUIET_LINES = 300
 
 
 @BOTH
-@pytest.mark.parametrize("seconds", [2, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seconds", [2, pytest.param(6, marks=pytest.mark.slow)])
 def test_T26_floods_are_served_fairly(on: str, seconds: int) -> None:
     """Four floods: each gets its share, memory stays, and Ctrl-C is answered."""
     with Running(on, "-n", "a,b,c,d", *(line("flood", task) for task in "abcd")) as run:
