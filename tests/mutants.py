@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -1112,11 +1114,21 @@ def run(name: str) -> str:
             )
         except subprocess.TimeoutExpired:
             return "caught (the tests hang)"
+        finally:
+            _end_what_is_left(name)
         if ended.returncode == 1:
             return "caught"
         if ended.returncode == 0:
             return "SURVIVED"
         return f"BROKEN: the tests did not run\n{ended.stdout.decode()[-2000:]}"
+
+
+def _end_what_is_left(name: str) -> None:
+    """What a mutant has kept alive goes: it's known by its environment."""
+    for environ in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if f"AXIOM_MUTANT={name}".encode() in environ.read_bytes().split(b"\0"):
+                os.kill(int(environ.parent.name), signal.SIGKILL)
 
 
 def main(arguments: list[str]) -> int:
