@@ -273,6 +273,11 @@ def test_what_only_moves_is_not_said_again_until_its_last_state() -> None:
     assert settled(virtual) == ["12 done"]
     assert settled(virtual, "\x1b[1;1H13 done") == []
     assert settled(virtual, final=True) == ["13 done"]
+    virtual = terminal("\x1b[1;1H12 done")
+    assert settled(virtual) == ["12 done"]
+    assert settled(virtual, "\x1b[1;1H13 done") == []
+    assert settled(virtual, "\x1b[1;1H12 done") == []
+    assert settled(virtual, final=True) == []
 
 
 def test_a_table_that_is_sorted_anew_says_each_row_once() -> None:
