@@ -12,6 +12,7 @@ import sys
 import termios
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyte
 import pytest
@@ -24,7 +25,7 @@ WAITS = "sleep 1000"
 ALONE = "--no-interactive"  # without the line that is typed
 
 
-def screen_of(terminal: Terminal, rows: int, columns: int) -> pyte.Screen:
+def screen_of(terminal: Terminal | SimpleNamespace, rows: int, columns: int) -> pyte.Screen:
     screen = pyte.Screen(columns, rows)
     pyte.ByteStream(screen).feed(terminal.seen)
     return screen
@@ -34,7 +35,7 @@ def rows_of(terminal: Terminal, rows: int = 30, columns: int = 100) -> list[str]
     return [row.rstrip() for row in screen_of(terminal, rows, columns).display]
 
 
-def is_back(terminal: Terminal, rows: int = 30, columns: int = 100) -> bool:
+def is_back(terminal: Terminal | SimpleNamespace, rows: int = 30, columns: int = 100) -> bool:
     """Whether the terminal is as one that never had a footer."""
     screen = screen_of(terminal, rows, columns)
     below = screen.display[screen.cursor.y + 1 :]
@@ -142,8 +143,13 @@ def test_killed_the_guardian_brings_it_back() -> None:
 def test_stopped_it_gives_the_terminal_back_and_comes_again() -> None:
     with Terminal(ALONE, "-n", "a", "echo one; sleep 1000") as terminal:
         terminal.read_until(b"running")
+        before = len(terminal.seen)
         terminal.process.send_signal(signal.SIGTSTP)
-        wait_until(lambda: (terminal.read(), is_back(terminal))[1], "for the terminal")
+        # It's back but for a moment: the kernel stops nobody whose parent is in another session.
+        last = b"\x1b[?25h\x1b[0m"
+        wait_until(lambda: (terminal.read(), last in terminal.seen[before:])[1], "for the terminal")
+        end = terminal.seen.index(last, before) + len(last)
+        assert is_back(SimpleNamespace(seen=terminal.seen[:end]))
         terminal.process.send_signal(signal.SIGCONT)
         wait_until(lambda: (terminal.read(), "running" in rows_of(terminal)[-1])[1], "for the footer")
         terminal.type(b"\x03")
