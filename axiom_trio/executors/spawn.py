@@ -215,11 +215,10 @@ def _close_from(lowest: int) -> list[tuple[int, ...]]:
     if sys.version_info >= (3, 13) and hasattr(os, "POSIX_SPAWN_CLOSEFROM"):
         return [(os.POSIX_SPAWN_CLOSEFROM, lowest)]
     global _inheritable, _look_after
-    began = time.monotonic()
-    if began >= _look_after:
+    if time.monotonic() >= _look_after:
+        began = time.thread_time()  # what others take of the processor is no reason to look less often
         _inheritable = _find_inheritable()
-        ended = time.monotonic()
-        _look_after = ended + 9 * (ended - began)
+        _look_after = time.monotonic() + 9 * (time.thread_time() - began)
     return [(os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in _inheritable if descriptor >= lowest]
 
 
