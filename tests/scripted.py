@@ -79,7 +79,7 @@ def stubborn(*names: str) -> None:
         signal.signal(getattr(signal, name), signal.SIG_IGN)
     write(b"ready\n")
     while True:
-        time.sleep(1000)
+        time.sleep(0.1)  # Python heeds a signal that comes just before it sleeps only when it wakes
 
 
 def escaped(report: str, seconds: str = "1000") -> None:
