@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, final
 
 import trio
@@ -21,7 +20,7 @@ from axiom_trio.engine.statistics import figures
 from axiom_trio.engine.subscription import Subscription
 from axiom_trio.engine.supervisor import supervise
 from axiom_trio.engine.teardown import Teardown
-from axiom_trio.sansio.errors import NotRunningError, SpecificationError
+from axiom_trio.sansio.errors import SpecificationError
 from axiom_trio.sansio.names import SHORT_ID
 
 if TYPE_CHECKING:
@@ -309,15 +308,7 @@ class StreamAggregator:
         assert self._nursery is not None
         self._nursery.start_soon(supervise, child, name=child.name)
         if child.supervision.ready is not None:
-            self._nursery.start_soon(self._watch_ready, child, self._log.next - 1)
-
-    async def _watch_ready(self, child: Child, launched: int) -> None:
-        assert child.supervision.ready is not None
-        ready = False
-        with suppress(NotRunningError):
-            await child.wait_for(child.supervision.ready, after=launched)
-            ready = True
-        self._schedule.settle(child, ready=ready)
+            self._nursery.start_soon(self._schedule.watch_ready, child, self._log.next - 1)
 
     def _on_completed(self, port: ChildPort, event: Completed) -> None:
         child = self._children[port.child]

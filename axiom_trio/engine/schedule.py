@@ -7,9 +7,10 @@ that it comes after has failed, it's skipped.
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from axiom_trio.sansio.errors import SpecificationError
+from axiom_trio.sansio.errors import NotRunningError, SpecificationError
 from axiom_trio.sansio.events import Exit
 from axiom_trio.sansio.halt import parse_halt
 
@@ -57,6 +58,7 @@ class Schedule:
         self._children: list[Child] = []
         self._queue: deque[Child] = deque()
         self._awaiting: list[Child] = []
+        self._watched: set[Child] = set()
 
     @property
     def waiting(self) -> int:
@@ -98,6 +100,19 @@ class Schedule:
                 self._queue.append(other)
         self._fill()
 
+    async def watch_ready(self, child: Child, launched: int) -> None:
+        """Settle it when its output, after this cursor, says that it's ready; or has been looked through."""
+        assert child.supervision.ready is not None
+        ready = False
+        try:
+            with suppress(NotRunningError):
+                await child.wait_for(child.supervision.ready, after=launched)
+                ready = True
+        finally:
+            self._watched.discard(child)
+            if ready or child.completed is not None:  # else its end settles it
+                self.settle(child, ready=ready)
+
     def ended(self, child: Child, event: Completed) -> None:
         """It has ended: its place is free, unless that was enough for a halt."""
         if child._launched:
@@ -107,9 +122,8 @@ class Schedule:
             if verdict is not None:
                 self.halted = True
                 self._stop([c for c in self._children if verdict == "now" or not c._launched or c._pausing])
-        if child.supervision.ready is None or not child._launched:
+        if child not in self._watched:
             self.settle(child, ready=event.ok and child.supervision.ready is None)
-        # Else it's told when its output has been looked through: it may have been ready just before its end.
         self._fill()
 
     def _fill(self) -> None:
@@ -117,6 +131,8 @@ class Schedule:
             child = self._queue.popleft()
             child._launched = True
             self._running += 1
+            if child.supervision.ready is not None:
+                self._watched.add(child)  # it may end before all it wrote has been looked through
             self._launch(child)
 
 

@@ -14,6 +14,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 import axiom_trio
 from axiom_trio import (
     CallableExecutor,
+    Child,
     Completed,
     Executor,
     Exit,
@@ -380,6 +381,25 @@ def test_one_that_is_ready_and_ends_at_once_was_ready():
                 await server.wait_ready()
                 completed = await other.wait()
                 assert completed.ok, completed.exit
+
+    run(main)
+
+
+def test_who_waits_for_one_that_is_cancelled_is_told():
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            with trio.CancelScope() as scope:
+                async with open_aggregator([MemorySink()]) as aggregator:
+                    server = aggregator.start_soon(
+                        ScriptedExecutor([Forever()]), supervision=Supervision(ready="listening")
+                    )
+                    nursery.start_soon(expect_never_ready, server)
+                    await wait_all_tasks_blocked()
+                    scope.cancel()
+
+    async def expect_never_ready(server: Child) -> None:
+        with pytest.raises(NotRunningError, match="ended before it was ready"):
+            await server.wait_ready()
 
     run(main)
 
