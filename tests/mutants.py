@@ -1021,7 +1021,7 @@ MUTANTS = {
         "            self._last = _TEXT_FRAME\n            await self._send_parts",
         "            self._last = _TEXT_FRAME\n            with trio.move_on_after(PATIENCE):\n"
         "             await self._send_parts",
-        (f"{WEBSOCKET}who_takes_a_little_now_and_then_is_not_cut",),
+        ("server/test_stream.py",),
     ),
     "what comes with the request is lost": Mutant(
         STREAM,
@@ -1034,6 +1034,12 @@ MUTANTS = {
         "nursery.start_soon(websocket._ping, nursery)",
         "pass",
         (f"{WEBSOCKET}who_vanishes_is_found_by_a_ping",),
+    ),
+    "who is slow is missed": Mutant(
+        "server/websocket.py",
+        "if self._stream.taken_at < trio.current_time() - PONG_WITHIN / 2:",
+        "if True:",
+        (f"{WEBSOCKET}who_takes_a_little_now_and_then_is_not_missed",),
     ),
     "a gap is passed over": Mutant(
         FEED,
