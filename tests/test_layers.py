@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from graphlib import CycleError, TopologicalSorter
@@ -145,6 +146,30 @@ def test_modules_are_short(module: str) -> None:
 @pytest.mark.parametrize("module", FILES)
 def test_each_module_says_what_it_is(module: str) -> None:
     assert ast.get_docstring(ast.parse(FILES[module].read_text()))
+
+
+def house() -> dict[str, set[str]]:
+    """What `docs/design.md` names of each part."""
+    design = (PACKAGE.parent / "docs" / "design.md").read_text(encoding="utf-8")
+    plan = design.partition("## The house\n\n```\n")[2].partition("```")[0]
+    parts = re.findall(r"^  (\w+)/ +(.+\n(?:   .+\n)*)", plan, re.MULTILINE)
+    return {part: {*re.findall(r"\w+", text)} for part, text in parts}
+
+
+HOUSE = house()
+
+
+@pytest.mark.parametrize("part", sorted({path.parent.name for path in FILES.values()} - {PACKAGE.name}))
+def test_the_design_names_each_module(part: str) -> None:
+    stems = {path.stem for path in FILES.values() if path.parent.name == part} - {"__init__"}
+    spoken = {re.sub("^(mcp|journal|verb)_(?!options)", "", stem) for stem in stems}
+    assert spoken - HOUSE[part] == set()
+
+
+def test_the_design_has_the_rows_of_parts() -> None:
+    design = (PACKAGE.parent / "docs" / "design.md").read_text(encoding="utf-8")
+    [arrows] = re.findall(r"^Imports point down only: (.+)\.$", design, re.MULTILINE)
+    assert [{*row.split(" | ")} for row in arrows.split(" → ")] == ROWS
 
 
 # --- the rules themselves have teeth
