@@ -56,3 +56,7 @@ class PagePort:
         from axiom_trio.server.listener import Listener
 
         return Listener(self._socket, self._tokens, serve, allow_hosts=self._allow_hosts)
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._socket.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any, Final, final
@@ -87,14 +86,14 @@ class Serving:
             control.close()
 
     async def _run_page(self, page: PagePort) -> None:
-        await trio.to_thread.run_sync(_load_page, abandon_on_cancel=True)
-        listener = self._listener = page.listener(self._serve)
         try:
-            await listener.run()
+            await trio.to_thread.run_sync(_load_page, abandon_on_cancel=True)
+            self._listener = page.listener(self._serve)
+            await self._listener.run()
         except Exception as error:  # noqa: BLE001 (the children don't need it)
             self._notice(f"the page can't be reached any more: {error!r}")
         finally:
-            listener.close()
+            page.close()
 
     async def _finish(self) -> None:
         """The run has ended: who looks on gets the rest, while the journal can be read."""
@@ -114,17 +113,10 @@ class Serving:
             self._notice(f"a viewer's connection was ended: {error!r}")
 
     def _made_host(self) -> Host:
-        from axiom_trio import __version__
-        from axiom_trio.server.host import Host
+        from axiom_trio.server.host import Host, about_run
 
-        about = {
-            "version": __version__,
-            "pid": os.getpid(),
-            "cwd": _directory(),
-            "command": self._masked(" ".join(["axiom-trio", *sys.argv[1:]])),
-            "startedAt": round(self._began * 1000),
-        }
-        return Host(self._aggregator, about, add=self._add, again=self._again)
+        command = self._masked(" ".join(["axiom-trio", *sys.argv[1:]]))
+        return Host(self._aggregator, about_run(command, self._began), add=self._add, again=self._again)
 
     def _add(self, data: dict[str, Any]) -> Child:
         """Another child, as `add` describes it. Raises ValueError, RuntimeError."""
@@ -173,10 +165,3 @@ def _load_page() -> None:
     import axiom_trio.server.listener
     import axiom_trio.server.session
     import axiom_trio.server.websocket  # noqa: F401 (not on the loop: they take a while)
-
-
-def _directory() -> str:
-    try:
-        return os.getcwd()
-    except OSError:  # somebody has removed it
-        return ""

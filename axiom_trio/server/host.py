@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, final
@@ -19,6 +20,35 @@ if TYPE_CHECKING:
     from axiom_trio.sansio.cursor import Cursor
 
 _KEPT: Final = 2 * 1024 * 1024  # bytes of lines made for several viewers
+
+
+def about_run(command: str, began: float) -> dict[str, Any]:
+    """What `hello` says of a run besides how it stands.
+
+    Args:
+        command: Its command line, as anybody may see it.
+        began: When, in seconds since 1970.
+    """
+    try:
+        directory = os.getcwd()
+    except OSError:  # somebody has removed it
+        directory = ""
+    return {
+        "version": _version(),
+        "pid": os.getpid(),
+        "cwd": directory,
+        "command": command,
+        "startedAt": round(began * 1000),
+    }
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("axiom-trio")
+    except PackageNotFoundError:
+        return ""
 
 
 @final

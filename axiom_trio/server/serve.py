@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from contextlib import asynccontextmanager
@@ -13,7 +12,7 @@ import trio
 from axiom_trio.sansio.errors import SpecificationError
 from axiom_trio.server import runtime
 from axiom_trio.server.binding import bound, default_tokens, page_url
-from axiom_trio.server.host import Host
+from axiom_trio.server.host import Host, about_run
 from axiom_trio.server.listener import VIEWERS, Listener
 from axiom_trio.server.session import Session
 
@@ -96,7 +95,8 @@ async def serve(
     sock = bound(port, host, anywhere=anywhere)
     try:
         chosen = default_tokens(port) if tokens is None else runtime.Tokens(*tokens)
-        shared = Host(aggregator, _about(aggregator))
+        began = time.time() - trio.current_time() + aggregator.opened_at
+        shared = Host(aggregator, about_run(aggregator._masked(" ".join(sys.argv)), began))
 
         async def view(connection: Connection, rights: Sequence[str]) -> None:
             await Session(connection, shared, rights).run()
@@ -128,26 +128,3 @@ async def serve(
 
 def _is_token(token: str) -> bool:
     return len(token) >= 16 and all(char.isascii() and (char.isalnum() or char in "-_") for char in token)
-
-
-def _about(aggregator: StreamAggregator) -> dict[str, object]:
-    try:
-        directory = os.getcwd()
-    except OSError:
-        directory = ""
-    return {
-        "version": _version(),
-        "pid": os.getpid(),
-        "cwd": directory,
-        "command": aggregator._masked(" ".join(sys.argv)),
-        "startedAt": round((time.time() - trio.current_time() + aggregator.opened_at) * 1000),
-    }
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("axiom-trio")
-    except PackageNotFoundError:
-        return ""

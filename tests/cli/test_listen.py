@@ -54,7 +54,7 @@ def test_a_port_has_the_same_urls_each_time_and_any_free_one_others() -> None:
     assert len({re.sub(r":\d+/", "", text) for text in told}) == 3
 
 
-def test_where_tokens_can_not_be_kept_they_are_new(runtime_directory: Path) -> None:  # noqa: F811
+def test_where_tokens_can_not_be_kept_they_are_new(runtime_directory: Path) -> None:  # noqa: F811 (a fixture)
     runtime_directory.mkdir(mode=0o755)
     with socket.create_server(("127.0.0.1", 0)) as sock:
         port = str(sock.getsockname()[1])
@@ -106,3 +106,26 @@ def test_verbs_through_the_port(tmp_path: Path) -> None:
 def test_help_names_them() -> None:
     assert b"--url URL" in verb("logs", "--help").stdout
     assert b"--token-file FILE" in verb("send", "--help").stdout
+
+
+def test_a_page_that_can_not_be_had_costs_nobody_anything() -> None:
+    broken = (
+        "import sys\n"
+        "from axiom_trio.cli import main, serving\n"
+        "def none(): raise ImportError('no such module')\n"
+        "serving._load_page = none\n"
+        "sys.argv = ['axiom-trio', 'run', '--listen', '0', 'sleep 0.3; echo hello']\n"
+        "sys.exit(main())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", broken],
+        capture_output=True,
+        env=environment(),
+        timeout=PATIENCE,
+        check=False,
+        text=True,
+    )
+    assert done.returncode == 0
+    assert "hello" in done.stdout
+    assert "the page can't be reached any more: ImportError('no such module')" in done.stderr
+    assert "Traceback" not in done.stderr
