@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from axiom_trio import __version__
 from axiom_trio.cli.config import from_environment, join_halt, join_interactive, join_pty
 from axiom_trio.cli.settings import MANY, ONCE, SETTINGS, convert
 from axiom_trio.cli.tasks import UsageError, from_arguments, from_commands, from_file, name_tasks, near
@@ -158,7 +159,7 @@ def parse(argv: Sequence[str], environ: Mapping[str, str]) -> Options | str:
 
         return HELP
     if verb == "--version":
-        return _version()
+        return f"axiom-trio {__version__}"
     if verb == "spawn":
         from axiom_trio.cli.spawn_options import parse_spawn
 
@@ -212,22 +213,11 @@ def _resolve(
         if path == "-":
             raise UsageError("-i reads standard input, which -f - has read to its end; give one of them")
         settings.setdefault("stdin", "pipe")  # who is to be written to needs an input
-    rules = [settings.pop(name, None) for name in ("on", "own-rules", "rules", "rule-set")]
-    if any(rules):
-        settings["rules"] = _rules(*rules)
-    for name in ("pace", "fsync", "journal-size"):
-        if name in settings and "journal" not in settings and resume is None:
-            raise UsageError(f"{name} says how a journal is written; give --journal DIR too")
-    for name in ("allow-host", "listen-anywhere"):
-        if name in settings and "listen" not in settings:
-            raise UsageError(f"{name} says who may ask for the page; give --listen PORT too")
+    settle(settings, tasks, environ, journalled=resume is not None)
     masked: Callable[[str], str] = str
-    mask_env, mask_file = settings.pop("mask-env", []), settings.pop("mask-file", None)
-    if mask_env or mask_file:
-        from axiom_trio.cli.secrets import read_secrets
+    if "secrets" in settings:
         from axiom_trio.sansio.masks import Masks
 
-        settings["secrets"] = read_secrets(mask_env, mask_file, tasks, environ)
         masked = Masks(settings["secrets"]).text
     name_tasks(tasks, settings.pop("names", []), masked)
     if resume is not None:
@@ -250,6 +240,33 @@ def _resolve(
     return RunOptions(tasks, **{name.replace("-", "_"): value for name, value in settings.items()})
 
 
+def settle(
+    settings: dict[str, Any], tasks: Sequence[TaskSpec], environ: Mapping[str, str], *, journalled: bool
+) -> None:
+    """Check what goes together, and put the rules and secrets in the place of what is said of them.
+
+    Args:
+        settings: Changed.
+        tasks: Whose variables may be secrets.
+        environ: Our environment.
+        journalled: Whether a journal is written though none is named.
+    """
+    rules = [settings.pop(name, None) for name in ("on", "own-rules", "rules", "rule-set")]
+    if any(rules):
+        settings["rules"] = _rules(*rules)
+    for name in ("pace", "fsync", "journal-size"):
+        if name in settings and "journal" not in settings and not journalled:
+            raise UsageError(f"{name} says how a journal is written; give --journal DIR too")
+    for name in ("allow-host", "listen-anywhere"):
+        if name in settings and "listen" not in settings:
+            raise UsageError(f"{name} says who may ask for the page; give --listen PORT too")
+    mask_env, mask_file = settings.pop("mask-env", []), settings.pop("mask-file", None)
+    if mask_env or mask_file:
+        from axiom_trio.cli.secrets import read_secrets
+
+        settings["secrets"] = read_secrets(mask_env, mask_file, tasks, environ)
+
+
 def _rules(
     on: list[str] | None, own: list[Rule] | None, path: str | None, sets: list[str] | None
 ) -> list[Rule]:
@@ -257,12 +274,3 @@ def _rules(
     from axiom_trio.cli.rules import from_file, from_options, from_sets
 
     return from_options(on or []) + (own or []) + (from_file(path) if path else []) + from_sets(sets or [])
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return f"axiom-trio {version('axiom-trio')}"
-    except PackageNotFoundError:
-        return "axiom-trio, not installed"

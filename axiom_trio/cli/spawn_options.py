@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from axiom_trio.cli.config import from_environment, join_halt
-from axiom_trio.cli.options import RunOptions
+from axiom_trio.cli.options import RunOptions, settle
 from axiom_trio.cli.settings import MANY, ONCE, SETTINGS, convert
 from axiom_trio.cli.tasks import UsageError, near, read_text
 from axiom_trio.cli.words import Grammar
@@ -257,23 +257,7 @@ def _settings(given: dict[str, Any], environ: Mapping[str, str]) -> dict[str, An
     """What a run needs to know."""
     settings: dict[str, Any] = {"prefix": PREFIX, **from_environment(environ)}
     settings.update((name, value) for name, value in given.items() if name in SETTINGS and name not in _OWN)
-    rules = [settings.pop(name, None) for name in ("on", "rules", "rule-set")]
-    if any(rules):
-        from axiom_trio.cli.rules import from_file, from_options, from_sets
-
-        on, path, sets = rules
-        settings["rules"] = from_options(on or []) + (from_file(path) if path else []) + from_sets(sets or [])
-    for name in ("pace", "fsync", "journal-size"):
-        if name in settings and "journal" not in settings and not given.get("detach"):
-            raise UsageError(f"{name} says how a journal is written; give --journal DIR too")
-    for name in ("allow-host", "listen-anywhere"):
-        if name in settings and "listen" not in settings:
-            raise UsageError(f"{name} says who may ask for the page; give --listen PORT too")
-    mask_env, mask_file = settings.pop("mask-env", []), settings.pop("mask-file", None)
-    if mask_env or mask_file:
-        from axiom_trio.cli.secrets import read_secrets
-
-        settings["secrets"] = read_secrets(mask_env, mask_file, [], environ)
+    settle(settings, [], environ, journalled=bool(given.get("detach")))
     if given.get("detach"):
         settings["output"] = "none"
     elif given.get("json") and not given.get("no-execute"):
