@@ -102,7 +102,7 @@ class Executor(ABC):
         """Rows and columns of its terminal; None where there's none."""
         return None
 
-    def follow_cursor(self, cursor: Callable[[], tuple[int, int, int] | None]) -> None:  # noqa: B027
+    def follow_cursor(self, cursor: Callable[[], tuple[int, int, int] | None]) -> None:  # noqa: B027 (optional to implement)
         """Be told where the cursor of its terminal is, by someone who follows its output.
 
         Args:

@@ -59,7 +59,7 @@ class Peer:
     remark: str = ""
     version_pattern: str = r"\d+(\.\d+)*"
 
-    @cache  # noqa: B019 - peers live as long as the program
+    @cache  # noqa: B019 (peers live as long as the program)
     def find(self) -> str | None:
         for name in self.executables:
             found = shutil.which(name, path=search_path())
@@ -67,7 +67,7 @@ class Peer:
                 return found
         return None
 
-    @cache  # noqa: B019
+    @cache  # noqa: B019 (peers live as long as the program)
     def version_of(self, path: str) -> str | None:
         """None: this is another program of the same name."""
         if self.floor:

@@ -74,4 +74,4 @@ def test_public_methods_are_explained(name: str) -> None:
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="'axiom_trio' has no attribute 'nope'"):
-        axiom_trio.nope  # noqa: B018
+        axiom_trio.nope  # noqa: B018 (looked up, and so missed)

@@ -115,7 +115,7 @@ class Rulebook:
 
     async def finish(self) -> None:
         """Wait until all that has come is read, and what the rules do is done."""
-        while self._cursor.position < self._log.next or self._touched or self._actions.acting:  # noqa: ASYNC110
+        while self._cursor.position < self._log.next or self._touched or self._actions.acting:  # noqa: ASYNC110 (three things)
             await trio.sleep(_SHORTEST)
 
     async def _wait(self) -> None:
@@ -146,11 +146,10 @@ class Rulebook:
             self._read()
 
     def _take(self, event: Event) -> None:
-        kind = type(event)
-        if kind is Output:
-            watched = self._watched.get(event.child)  # type: ignore[union-attr]
+        if isinstance(event, Output):
+            watched = self._watched.get(event.child)
             if watched is not None and watched.entries:
-                self._hear(watched, event)  # type: ignore[arg-type]
+                self._hear(watched, event)
         elif isinstance(event, Started):
             self._started(event)
         elif isinstance(event, Restarting | Completed):

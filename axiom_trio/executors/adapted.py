@@ -34,7 +34,7 @@ class AdaptedPort(Port):
         """Whether it has been started."""
 
     @property
-    def grace(self) -> float:  # type: ignore[override]
+    def grace(self) -> float:  # type: ignore[override]  # (nobody sets it)
         """As of the port; it may change."""
         return self._port.grace
 

@@ -200,7 +200,7 @@ def _result(message: Mapping[str, Any]) -> Ended:
         input_tokens=_input(usage),
         output_tokens=count_of(usage.get("output_tokens")),
         turns=count_of(message.get("num_turns")),
-        cost=float(cost) if is_number(cost) else None,  # type: ignore[arg-type]
+        cost=float(cost) if is_number(cost) else None,
     )
     answer = message.get("result")
     answer = answer if isinstance(answer, str) else None

@@ -5,7 +5,7 @@ A reader is given one decoded message after the other, and never raises, whateve
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, final
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeGuard, final
 
 import attrs
 
@@ -189,7 +189,7 @@ def count_of(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[int | float]:
     """Whether it's a number."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 

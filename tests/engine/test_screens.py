@@ -78,7 +78,7 @@ class Seen:
 async def drawn(*children: Drawn, **options: object) -> tuple[Seen, Collector, float]:
     """Run children to their ends; return the rows, the text, and when it began."""
     seen, sink = Seen(), Collector(escapes="color")
-    async with open_aggregator([sink], **options) as aggregator:  # type: ignore[arg-type]
+    async with open_aggregator([sink], **options) as aggregator:  # type: ignore[arg-type]  # (of several types)
         aggregator.screens.show(seen.show)
         began = trio.current_time()
         for number, child in enumerate(children):
@@ -344,7 +344,7 @@ def test_pipes_are_not_followed_nor_is_anyone_unasked() -> None:
             await trio.sleep(0.5)
             assert aggregator._merger.on_output is None
         pipe = Drawn(ENTER, b"one", 1)
-        pipe.tty = False  # type: ignore[misc]
+        pipe.tty = False  # type: ignore[misc]  # (a class attribute)
         seen, _, _ = await drawn(pipe)
         assert seen.rows == []
 

@@ -302,4 +302,4 @@ async def test_messages_are_cancelled_when_the_child_is_stopped() -> None:
 
 def test_what_is_no_iterable_is_refused() -> None:
     with pytest.raises(SpecificationError, match="no async iterable"):
-        SdkExecutor("x")  # type: ignore[arg-type]
+        SdkExecutor("x")  # type: ignore[arg-type]  # (what it must refuse)

@@ -62,7 +62,7 @@ async def play(executor: Executor, *steps: tuple[str, bytes]) -> Session:
 
 
 async def answers(*queries: str, **options: object) -> list[bytes]:
-    session = await play(PtyExecutor([sys.executable, "-I", "-S", "-c", ASK, *queries], **options))  # type: ignore[arg-type]
+    session = await play(PtyExecutor([sys.executable, "-I", "-S", "-c", ASK, *queries], **options))  # type: ignore[arg-type]  # (of several types)
     lines = session.sink.data("a").decode("latin-1").splitlines()
     return [eval(line[line.index("b'") :]) for line in lines if "b'" in line]
 

@@ -112,7 +112,7 @@ async def test_T13_no_descriptors_at_accept(mock_clock: trio.testing.MockClock) 
 
     with socket.create_server(("127.0.0.1", 0)) as sock:
         listener = Listener(sock, runtime.fresh_tokens(), serve)
-        listener._socket = Empty()  # type: ignore[assignment]
+        listener._socket = Empty()  # type: ignore[assignment]  # (a stand-in)
         with trio.move_on_after(10):
             await listener.run()
     assert 90 <= calls <= 101

@@ -75,7 +75,7 @@ def test_keys(text: str, writes: list[bytes]) -> None:
     ],
 )
 def test_what_is_no_key(text: str, sentence: str) -> None:
-    with pytest.raises(ValueError) as caught:  # noqa: PT011
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 (its text is looked at below)
         parse_keys(text)
     assert str(caught.value).startswith(sentence)
 

@@ -134,7 +134,7 @@ class Counted(bytes):
 
     searched = 0
 
-    def rfind(  # type: ignore[override]
+    def rfind(  # type: ignore[override]  # (narrower than of bytes)
         self, sub: bytes, start: SupportsIndex | None = None, end: SupportsIndex | None = None
     ) -> int:
         assert start is None

@@ -113,7 +113,7 @@ class LogMachine(RuleBasedStateMachine):
         return [reader for reader in self.open if reader.cursor.text]
 
     def end_for(self, reader: Reader) -> int:
-        return len(self.items) if self.leader in (None, reader) else self.leader.position  # type: ignore[union-attr]
+        return len(self.items) if self.leader in (None, reader) else self.leader.position  # type: ignore[union-attr]  # (not None: see before)
 
     def cost(self, start: int, end: int | None = None) -> int:
         return sum(item.cost for item in self.items[max(start, self.base) : end])

@@ -94,21 +94,21 @@ class Counted(bytes):
 
     work = 0
 
-    def find(  # type: ignore[override]
+    def find(  # type: ignore[override]  # (narrower than of bytes)
         self, sub: bytes, start: SupportsIndex = 0, end: SupportsIndex | None = None
     ) -> int:
         found = super().find(sub, start, end)
         Counted.work += (found if found >= 0 else len(self)) - int(start)
         return found
 
-    def rfind(  # type: ignore[override]
+    def rfind(  # type: ignore[override]  # (narrower than of bytes)
         self, sub: bytes, start: SupportsIndex = 0, end: SupportsIndex | None = None
     ) -> int:
         found = super().rfind(sub, start, end)
         Counted.work += (len(self) if end is None else int(end)) - max(found, int(start))
         return found
 
-    def __getitem__(self, index: slice) -> bytes:  # type: ignore[override]
+    def __getitem__(self, index: slice) -> bytes:  # type: ignore[override]  # (narrower than of bytes)
         piece = super().__getitem__(index)
         Counted.work += len(piece)
         return piece

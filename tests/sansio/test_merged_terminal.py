@@ -45,13 +45,13 @@ class Terminal:
 
     def __init__(self, columns: int = 400) -> None:
         self.screen = pyte.Screen(columns, 3)
-        self.screen.write_process_input = self.forbidden("report")  # type: ignore[method-assign]
+        self.screen.write_process_input = self.forbidden("report")  # type: ignore[method-assign]  # (it must not be called)
         self.stream = pyte.Stream()
         allowed = {"draw", "tab", "select_graphic_rendition"}
         for event in pyte.Stream.events:
             setattr(self, event, getattr(self.screen, event) if event in allowed else self.forbidden(event))
         self.linefeed = self.next_line
-        self.stream.attach(self)  # type: ignore[arg-type]
+        self.stream.attach(self)  # type: ignore[arg-type]  # (pyte wants more than it needs)
         self.rows: list[str] = []
 
     @staticmethod

@@ -79,7 +79,7 @@ def looks(state: RuleState, now: float, silent: float = 0.0) -> list[str]:
     ],
 )
 def test_what_can_be_no_rule_is_refused_in_one_sentence(fields: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(ValueError) as caught:  # noqa: PT011
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 (its text is looked at below)
         Rule(**{"name": "r", "match": "x", "action": "notify", **fields})
     assert str(caught.value).startswith(sentence)
     assert "\n" not in str(caught.value)
@@ -211,7 +211,7 @@ class Counting:
 @pytest.mark.parametrize("text", [b"." * 250_000, b"some line\n" * 5000, b"x" * 5000 + b"\n"])
 def test_bytes_one_by_one_cost_no_more_than_at_once(text: bytes) -> None:
     counting = Counting(b"needle")
-    search = LineSearch(counting)  # type: ignore[arg-type]
+    search = LineSearch(counting)  # type: ignore[arg-type]  # (a stand-in)
     for place in range(len(text)):
         search.feed(text[place : place + 1])
     assert counting.bytes <= 3 * len(text)
@@ -220,7 +220,7 @@ def test_bytes_one_by_one_cost_no_more_than_at_once(text: bytes) -> None:
 def test_an_open_line_that_drips_is_searched_only_when_it_pauses() -> None:
     counting = Counting(b"needle")
     one = state(match="needle", on="tail")
-    one._matcher._pattern = counting  # type: ignore[assignment]
+    one._matcher._pattern = counting  # type: ignore[assignment]  # (a stand-in)
     for place in range(5000):
         one.output(b".", place * 0.04)
         assert looks(one, place * 0.04) == []

@@ -316,7 +316,7 @@ def test_whoever_has_made_a_block_the_text_is_the_same(
     assert follow(text_format, steps, tty=tty, known=known, size=size) == expected
 
 
-def make(text_format: TextFormat = TextFormat(), *, tty: bool = False, children: str = "ab") -> TextFormatter:  # noqa: B008
+def make(text_format: TextFormat = TextFormat(), *, tty: bool = False, children: str = "ab") -> TextFormatter:  # noqa: B008 (frozen)
     formatter = TextFormatter(text_format)
     for index, child in enumerate(children):
         formatter.add(child, child, index, 100 + index, tty=tty)
@@ -544,7 +544,7 @@ def test_equal_formats_are_equal() -> None:
     assert hash(TextFormat()) == hash(TextFormat())
     assert TextFormat() != TextFormat(width=3)
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        TextFormat().width = 3  # type: ignore[misc]
+        TextFormat().width = 3  # type: ignore[misc]  # (what it must refuse)
 
 
 @pytest.mark.parametrize(

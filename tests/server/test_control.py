@@ -148,7 +148,7 @@ async def test_requests_are_refused_in_a_sentence() -> None:
                 ({"type": "write", "task": "a", "raw": "%"}, "bad-message"),
             ):
                 with pytest.raises(RequestError) as caught:
-                    await client.request(**request)  # type: ignore[arg-type]
+                    await client.request(**request)  # type: ignore[arg-type]  # (what it must refuse)
                 assert caught.value.code == code
             assert await client.request("ping") is not None
             aggregator.children[0].stop()

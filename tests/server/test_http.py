@@ -226,7 +226,7 @@ async def test_arguments_that_can_not_be() -> None:
             ("tokens are two different words", {"tokens": ("a" * 20, "b c")}),
         ):
             with pytest.raises(axiom_trio.SpecificationError, match=sentence):
-                async with axiom_trio.serve(aggregator, **arguments):  # type: ignore[arg-type]
+                async with axiom_trio.serve(aggregator, **arguments):  # type: ignore[arg-type]  # (what it must refuse)
                     pass
 
 

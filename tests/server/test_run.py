@@ -54,4 +54,4 @@ async def test_modes_that_can_not_be() -> None:
         ("there is no port", {"listen": 70000}),
     ):
         with pytest.raises(axiom_trio.SpecificationError, match=sentence):
-            await axiom_trio.run({"a": ScriptedExecutor([])}, sinks=[], **arguments)  # type: ignore[arg-type]
+            await axiom_trio.run({"a": ScriptedExecutor([])}, sinks=[], **arguments)  # type: ignore[arg-type]  # (what it must refuse)

@@ -73,7 +73,7 @@ async def test_a_reader_that_leaves_stops_the_run_and_the_other_sinks_get_what_c
         os.close(writer)
     assert isinstance(caught.value.__cause__, BrokenPipeError)
     assert lines(200).startswith(other.written[:1000])
-    assert other.events[-2].reason == "stopped"  # type: ignore[union-attr]
+    assert other.events[-2].reason == "stopped"  # type: ignore[union-attr]  # (it has ended)
 
 
 @pytest.mark.parametrize("make", [ConsoleSink, JsonlSink])

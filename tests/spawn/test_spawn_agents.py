@@ -122,7 +122,7 @@ async def test_the_guides_question(monkeypatch: pytest.MonkeyPatch) -> None:
         yield {"type": "result", "subtype": "success", "is_error": False}
 
     sdk = types.ModuleType("claude_agent_sdk")
-    sdk.query = query  # type: ignore[attr-defined]
+    sdk.query = query  # type: ignore[attr-defined]  # (a module made here)
     monkeypatch.setitem(sys.modules, "claude_agent_sdk", sdk)
     async with open_aggregator() as aggregator:
         assert await guide()["ask"](aggregator, "Is it") == "Is it? Yes."

@@ -31,7 +31,7 @@ def begin(*others: str, **options: object) -> Screen:
     terminal = Screen(
         *("-n", "flood,other", "--color", "never", "--grace", "500ms"),
         *(numbered(COUNT, 0.005), *others),
-        **options,  # type: ignore[arg-type]
+        **options,  # type: ignore[arg-type]  # (of several types)
     )
     wait_until(lambda: terminal.read() is not None and terminal.reads_keys, "for the keyboard")
     wait_until(lambda: terminal.read() is not None and len(terminal.numbers()) > 20, "for the flood")

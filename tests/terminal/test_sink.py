@@ -305,7 +305,7 @@ async def test_looking_back_as_the_run_ends_harms_nobody(sink: TerminalSink) -> 
     await sink.aclose()
     async with open_aggregator([]) as aggregator:
         commands = Commands(aggregator, sink)
-        commands._keyboard = object()  # type: ignore[assignment]
+        commands._keyboard = object()  # type: ignore[assignment]  # (a stand-in)
         with trio.fail_after(60):
             await commands._look_back()
 
@@ -324,7 +324,7 @@ async def test_a_child_in_full_as_the_run_ends_harms_nobody(sink: TerminalSink) 
             puppet = Puppet()
             child = await aggregator.start(puppet)
             commands = Commands(aggregator, sink)
-            commands._keyboard = NoKeys()  # type: ignore[assignment]
+            commands._keyboard = NoKeys()  # type: ignore[assignment]  # (a stand-in)
             sink.chosen = child.id
             nursery.start_soon(commands._open)
             await trio.sleep(0.2)
