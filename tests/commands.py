@@ -219,9 +219,10 @@ class Terminal:
         return data
 
     def read_until(self, wanted: bytes) -> None:
-        wait_until(
-            lambda: self.read() is not None and wanted in self.seen, f"for {wanted!r} in {self.seen!r}"
-        )
+        try:
+            wait_until(lambda: self.read() is not None and wanted in self.seen)
+        except AssertionError:
+            raise AssertionError(f"waited in vain for {wanted!r} in {self.seen[-10_000:]!r}") from None
 
     def type(self, data: bytes) -> None:
         os.write(self.master, data)

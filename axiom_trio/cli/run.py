@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from axiom_trio.engine.child import Child
     from axiom_trio.engine.screens import Screens
     from axiom_trio.terminal.interaction import Interaction
-    from axiom_trio.terminal.rows import SettledRows
     from axiom_trio.terminal.sink import TerminalSink
 
 USAGE = 2
@@ -155,7 +154,7 @@ class Run:
                             nursery.start_soon(reporter.report, aggregator)
                         self._interact(nursery, aggregator)
                         if self._terminal_sink is not None:
-                            nursery.start_soon(self._show_screens, self._terminal_sink, aggregator)
+                            self._show_screens(self._terminal_sink, aggregator)
                         if self._terminal_sink is not None and self._has_footer:
                             nursery.start_soon(self._view, self._terminal_sink, aggregator)
                         children: dict[TaskSpec, Child] = {}
@@ -272,12 +271,12 @@ class Run:
             with suppress(OSError):
                 await sink.draw([])
 
-    async def _show_screens(self, sink: TerminalSink, aggregator: StreamAggregator) -> None:
-        """Have full-screen children's rows in the stream; what follows screens takes a while to import."""
-        rows = await trio.to_thread.run_sync(_settled_rows, abandon_on_cancel=True)
-        with suppress(RuntimeError):  # all is over already
-            self._screens = aggregator.screens
-            self._screens.show(rows(sink, sink.format, sink.lines))
+    def _show_screens(self, sink: TerminalSink, aggregator: StreamAggregator) -> None:
+        """Have full-screen children's rows in the stream; before any starts, as it begins with its screen."""
+        from axiom_trio.terminal.rows import SettledRows
+
+        self._screens = aggregator.screens
+        self._screens.show(SettledRows(sink, sink.format, sink.lines))
         if self._reporter is not None:
             self._reporter.screens = self._screens
 
@@ -323,10 +322,3 @@ class Run:
                 aggregator.stop(signum=signal.SIGINT if signum == signal.SIGINT else signal.SIGTERM)
             else:
                 aggregator.stop(grace=0)
-
-
-def _settled_rows() -> type[SettledRows]:
-    import axiom_trio.engine.screens  # noqa: F401 (not on the loop)
-    from axiom_trio.terminal.rows import SettledRows
-
-    return SettledRows

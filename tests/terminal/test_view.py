@@ -252,6 +252,26 @@ def test_a_full_screen_child_has_its_rows_in_the_stream_and_no_figure() -> None:
     assert result.stdout.index(b"[top] row five") < result.stdout.index(b"[top] Stopped")
 
 
+def test_a_screen_is_known_however_soon_it_begins() -> None:
+    slow_threads = (
+        "import time, trio\n"
+        "at_once = trio.to_thread.run_sync\n"
+        "async def later(*arguments, **options):\n"
+        "    await trio.sleep(1)\n"
+        "    return await at_once(*arguments, **options)\n"
+        "trio.to_thread.run_sync = later\n"
+        "from axiom_trio.cli import main\n"
+        "raise SystemExit(main())\n"
+    )
+    screen = hex_script(b"\x1b[?1049h\x1b[2J\x1b[Hrow one", 60_000)
+    argv = [sys.executable, "-c", slow_threads, "run", ALONE, "-n", "top", "--color", "never", screen]
+    with Terminal(argv=argv) as terminal:
+        terminal.read_until("▣ running".encode())
+        terminal.read_until(b"[top] row one")
+        terminal.type(b"\x03")
+        terminal.finish()
+
+
 def test_more_children_than_rows_collapse() -> None:
     with Terminal(ALONE, "-j", "14", *[WAITS] * 14, *["true"] * 6, rows=18) as terminal:
         terminal.read_until(b"more: ")
