@@ -539,7 +539,10 @@ MUTANTS = {
         PRESET_TESTS,
     ),
     "a rule may be given only once": Mutant(
-        "cli/words.py", "given.get(name, []) + converted if", "converted if", ("cli/test_rules.py",)
+        "cli/words.py", "given.get(name, []) + read_value if", "read_value if", ("cli/test_rules.py",)
+    ),
+    "a second list of secrets replaces the first": Mutant(
+        "cli/words.py", "given.get(name, []) + read_value if", "read_value if", ("cli/test_secrets.py",)
     ),
     "1: Enter comes with the text": Mutant(
         WRITING,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from axiom_trio.cli.config import join_interactive
-from axiom_trio.cli.settings import SETTINGS, convert
+from axiom_trio.cli.settings import SETTINGS
 from axiom_trio.cli.tasks import UsageError
 from axiom_trio.cli.words import Grammar
 
@@ -108,14 +108,7 @@ class McpOptions:
 
 def parse_mcp(argv: Sequence[str], environ: Mapping[str, str]) -> McpOptions | str:
     """Understand the words after `axiom-trio mcp`; see `options.parse`."""
-    try:
-        return _parse(argv, environ)
-    except UsageError as error:
-        raise UsageError(error.sentence, _PROGRAM) from None
-
-
-def _parse(argv: Sequence[str], environ: Mapping[str, str]) -> McpOptions | str:
-    given, words, behind = Grammar("mcp", OPTIONS, once={}, convert=_convert).scan(argv)
+    given, words, behind = Grammar("mcp", OPTIONS, once=("mask-file",)).scan(argv)
     if "help" in given:
         return HELP
     if words or behind is not None:
@@ -127,15 +120,3 @@ def _parse(argv: Sequence[str], environ: Mapping[str, str]) -> McpOptions | str:
 
         given["secrets"] = read_secrets(names, path, (), environ)
     return McpOptions(**{name.replace("-", "_"): value for name, value in given.items()})
-
-
-def _convert(name: str, value: object, where: str) -> Any:
-    if name in _SHARED:
-        return convert(name, value, where)
-    read = OPTIONS[name][1]
-    if read is None:
-        return value
-    try:
-        return read(str(value))
-    except ValueError as error:
-        raise UsageError(f"{where}: {error}") from None

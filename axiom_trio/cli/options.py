@@ -6,7 +6,7 @@ import os
 
 from axiom_trio import __version__
 from axiom_trio.cli.config import from_environment, join_halt, join_interactive, join_pty
-from axiom_trio.cli.settings import MANY, ONCE, SETTINGS, convert
+from axiom_trio.cli.settings import ONCE, SETTINGS
 from axiom_trio.cli.tasks import UsageError, from_arguments, from_commands, from_file, name_tasks, near
 from axiom_trio.cli.words import Grammar
 from axiom_trio.sansio.success import check_success, default_success
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     Options: TypeAlias = "RunOptions | ReplayOptions | McpOptions | VerbOptions"
 
 _VERBS: tuple[Verb, ...] = ("ps", "logs", "send", "interrupt", "stop", "restart", "add", "wait", "attach")
+_OTHERS = ("spawn", "mcp", "replay", *_VERBS)
 _TO_RUN = "; to run commands: axiom-trio run COMMAND..."
 
 
@@ -160,28 +161,34 @@ def parse(argv: Sequence[str], environ: Mapping[str, str]) -> Options | str:
         return HELP
     if verb == "--version":
         return f"axiom-trio {__version__}"
+    if verb != "run" and verb not in _OTHERS:
+        raise UsageError(f"there is no {verb!r}{near(verb, ('run', *_OTHERS)) or _TO_RUN}", "axiom-trio")
+    try:
+        return _parse(verb, argv[1:], environ)
+    except UsageError as error:
+        raise UsageError(error.sentence, f"axiom-trio {verb}") from None
+
+
+def _parse(verb: str, argv: Sequence[str], environ: Mapping[str, str]) -> Options | str:
     if verb == "spawn":
         from axiom_trio.cli.spawn_options import parse_spawn
 
-        return parse_spawn(argv[1:], environ)
+        return parse_spawn(argv, environ)
     if verb == "mcp":
         from axiom_trio.cli.mcp_options import parse_mcp
 
-        return parse_mcp(argv[1:], environ)
+        return parse_mcp(argv, environ)
     if verb == "replay":
         from axiom_trio.cli.replay_options import parse_replay
 
-        return parse_replay(argv[1:], environ)
+        return parse_replay(argv, environ)
     for known in _VERBS:
         if verb == known:
             from axiom_trio.cli.verb_options import parse_verb
 
-            return parse_verb(known, argv[1:], environ)
-    if verb != "run":
-        hint = near(verb, ("run", "spawn", "mcp", "replay", *_VERBS)) or _TO_RUN
-        raise UsageError(f"there is no {verb!r}{hint}", "axiom-trio")
-    grammar = Grammar("run", SETTINGS, once=ONCE, convert=convert, many=MANY, quoting=True)
-    given, commands, arguments = grammar.scan(argv[1:])
+            return parse_verb(known, argv, environ)
+    grammar = Grammar("run", SETTINGS | ONCE, once=(*ONCE, "mask-file"), quoting=True)
+    given, commands, arguments = grammar.scan(argv)
     if "help" in given:
         from axiom_trio.cli.run_help import RUN_HELP
 

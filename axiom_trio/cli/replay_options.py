@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from axiom_trio.cli.config import from_environment
-from axiom_trio.cli.settings import SETTINGS, convert
+from axiom_trio.cli.settings import SETTINGS
 from axiom_trio.cli.tasks import UsageError
 from axiom_trio.cli.words import Grammar
 from axiom_trio.sansio.durations import parse_duration
@@ -128,25 +128,10 @@ class ReplayOptions:
 
 def parse_replay(argv: Sequence[str], environ: Mapping[str, str]) -> ReplayOptions | str:
     """Understand the words after `axiom-trio replay`; see `options.parse`."""
-    try:
-        given, words, behind = Grammar("replay", OPTIONS, once={}, convert=_convert).scan(argv)
-    except UsageError as error:
-        raise UsageError(error.sentence, _PROGRAM) from None
+    given, words, behind = Grammar("replay", OPTIONS).scan(argv)
     if "help" in given:
         return HELP
     if len(words) != 1 or behind is not None:
-        raise UsageError(f"say which journal to print, one directory: {_PROGRAM} DIR", _PROGRAM)
+        raise UsageError(f"say which journal to print, one directory: {_PROGRAM} DIR")
     settings = {name.replace("-", "_"): value for name, value in given.items()}
     return ReplayOptions(words[0], **{**from_environment(environ), **settings})
-
-
-def _convert(name: str, value: object, where: str) -> Any:
-    read = OPTIONS[name][1]
-    if name in _SHARED:
-        return convert(name, value, where)
-    if read is None:
-        return value
-    try:
-        return read(str(value))
-    except ValueError as error:
-        raise UsageError(f"{where}: {error}") from None

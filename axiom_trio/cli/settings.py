@@ -91,7 +91,8 @@ def _file_name(text: str) -> str:
     return text
 
 
-def _regex(text: str) -> str:
+def regex(text: str) -> str:
+    """A regular expression over bytes, checked."""
     import re
 
     try:
@@ -115,11 +116,15 @@ def _listen(text: str) -> tuple[str, int]:
     return host or "127.0.0.1", int(port)
 
 
-def _host(text: str) -> str:
+def _hosts(text: str) -> list[str]:
     from axiom_trio.sansio.gate import allowed_names  # most runs need it not
 
     allowed_names(text, 0)
-    return text
+    return [text]
+
+
+def _rules(text: str) -> list[str]:
+    return [text]
 
 
 def _choice(*choices: str) -> Callable[[str], str]:
@@ -173,53 +178,49 @@ SETTINGS: dict[str, tuple[str, Callable[[str], Any] | None]] = {
     "flush-interval": ("", parse_duration),
     "progress": ("", _choice("auto", "always", "never")),
     "timings": ("", None),
-    "include": ("", _regex),
-    "exclude": ("", _regex),
-    "highlight": ("", _regex),
-    "on": ("", str),
+    "include": ("", regex),
+    "exclude": ("", regex),
+    "highlight": ("", regex),
+    "on": ("", _rules),
     "rules": ("", _file_name),
     "rule-set": ("", _names),
     "listen": ("", _listen),
-    "allow-host": ("", _host),
+    "allow-host": ("", _hosts),
     "listen-anywhere": ("", None),
     "quiet": ("q", None),
 }
 """Long option name: short one, and what reads its value; None for a flag."""
 
 
-MANY = ("on", "allow-host")
-"""Settings that may be given again and again: each value is a list, of what was given, in order."""
-
 ONCE: dict[str, tuple[str, Callable[[str], Any] | None]] = {
     "file": ("f", _file_name),
     "resume": ("", _file_name),
 }
-"""Options that a file can't have."""
+"""Options that a file can't have, and that may be given only once."""
 
 
 def convert(name: str, value: object, where: str) -> Any:
-    """Check the value of a setting, given as text or as a TOML value.
+    """Check the value that a file has for a setting.
 
     Args:
-        name: A key of `SETTINGS` or `ONCE`.
-        value: True or False for a flag; one of `MANY` may be a list.
-        where: How the user gave it, to begin the error with.
+        name: A key of `SETTINGS`.
+        value: As in TOML; where a command line makes a list, one or a list.
+        where: What the error begins with.
     """
-    read = (SETTINGS.get(name) or ONCE[name])[1]
+    read = SETTINGS[name][1]
     if read is None:
         if not isinstance(value, bool):
             raise UsageError(f"{where}: {value!r} is not true or false")
         return value
-    if name in MANY:
-        return [_one(name, item, where) for item in (value if isinstance(value, list) else [value])]
-    if read is _names and isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return value
-    return _one(name, value, where)
+    if isinstance(value, list):
+        if read in (_rules, _hosts):
+            return [found for item in value for found in _one(read, item, where)]
+        if read is _names and all(isinstance(item, str) for item in value):
+            return value
+    return _one(read, value, where)
 
 
-def _one(name: str, value: object, where: str) -> Any:
-    read = (SETTINGS.get(name) or ONCE[name])[1]
-    assert read is not None
+def _one(read: Callable[[str], Any], value: object, where: str) -> Any:
     numeric = read in (_count, _number, _size, _limit, _restart_after, _listen, parse_duration)
     if isinstance(value, bool) or not isinstance(value, (str, int, float) if numeric else str):
         raise UsageError(f"{where}: {value!r} is not {'a number or ' if numeric else ''}a string")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from axiom_trio.cli.config import from_environment, join_halt
 from axiom_trio.cli.options import RunOptions, settle
-from axiom_trio.cli.settings import MANY, ONCE, SETTINGS, convert
+from axiom_trio.cli.settings import ONCE, SETTINGS
 from axiom_trio.cli.tasks import UsageError, near, read_text
 from axiom_trio.cli.words import Grammar
 
@@ -142,26 +142,8 @@ class SpawnOptions(RunOptions):
 
 def parse_spawn(argv: Sequence[str], environ: Mapping[str, str]) -> SpawnOptions | str:
     """Understand the words after `axiom-trio spawn`; see `options.parse`."""
-    try:
-        return _parse(argv, environ)
-    except UsageError as error:
-        raise UsageError(error.sentence, "axiom-trio spawn") from None
-
-
-def _parse(argv: Sequence[str], environ: Mapping[str, str]) -> SpawnOptions | str:
     settings = {name: known for name, known in SETTINGS.items() if name not in _NOT_OURS}
-
-    def read(name: str, value: object, where: str) -> Any:
-        own = _OWN.get(name) or _FILES.get(name)
-        if own is None:
-            return convert(name, value, where)
-        try:
-            return value if own[1] is None else own[1](str(value))
-        except ValueError as error:
-            raise UsageError(f"{where}: {error}") from None
-
-    options = {**settings, **_OWN}
-    grammar = Grammar("spawn", options, once=_FILES, convert=read, many=("subtask", *MANY))
+    grammar = Grammar("spawn", settings | _OWN | _FILES, once=(*_FILES, "mask-file"))
     given, words, behind = grammar.scan(argv)
     if "help" in given:
         return SPAWN_HELP

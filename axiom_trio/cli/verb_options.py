@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from axiom_trio.cli.config import from_environment
-from axiom_trio.cli.settings import SETTINGS, convert
+from axiom_trio.cli.settings import SETTINGS, regex
 from axiom_trio.cli.tasks import UsageError, read_text
 from axiom_trio.cli.words import Grammar
 from axiom_trio.sansio.durations import parse_duration
@@ -167,10 +167,6 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def _regex(text: str) -> str:
-    return str(convert("include", text, "it"))
-
-
 def _when(text: str) -> str:
     if text not in ("now", "idle"):
         raise ValueError(f"{text!r} is neither now nor idle")
@@ -189,7 +185,7 @@ _OPTIONS: dict[str, dict[str, Reader]] = {
         "tail": ("", _number),
         "since": ("", parse_duration),
         "after": ("", _number),
-        "grep": ("", _regex),
+        "grep": ("", regex),
         "follow": ("f", None),
         "cursor": ("", None),
         **{name: SETTINGS[name] for name in ("prefix", "timestamps", "color")},
@@ -208,7 +204,7 @@ _OPTIONS: dict[str, dict[str, Reader]] = {
     "restart": {},
     "add": {"name": ("n", _text), "pty": ("", None), "pipe": ("", None)},
     "wait": {
-        "match": ("", _regex),
+        "match": ("", regex),
         "exit": ("", None),
         "after": ("", _number),
         "timeout": ("", parse_duration),
@@ -239,32 +235,13 @@ class VerbOptions:
 
 def parse_verb(verb: Verb, argv: Sequence[str], environ: Mapping[str, str]) -> VerbOptions | str:
     """Understand the words after `axiom-trio VERB`; see `options.parse`."""
-    program = f"axiom-trio {verb}"
-    try:
-        return _parse(verb, argv, environ, program)
-    except UsageError as error:
-        raise UsageError(error.sentence, program) from None
-
-
-def _parse(verb: Verb, argv: Sequence[str], environ: Mapping[str, str], program: str) -> VerbOptions | str:
-    known = {**_OPTIONS[verb], **_COMMON}
-
-    def read(name: str, value: object, where: str) -> Any:
-        reader = known[name][1]
-        if reader is None:
-            return value
-        try:
-            return reader(str(value))
-        except ValueError as error:
-            raise UsageError(f"{where}: {error}") from None
-
-    given, words, behind = Grammar(verb, known, once={}, convert=read).scan(argv)
+    given, words, behind = Grammar(verb, _OPTIONS[verb] | _COMMON).scan(argv)
     if "help" in given:
         return _TEXTS[verb] + _WHICH
     words += behind or []
     least, most, hint = _ARGUMENTS[verb]
     if not least <= len(words) <= most:
-        raise UsageError(f"{hint}: {program} --help")
+        raise UsageError(f"{hint}: axiom-trio {verb} --help")
     for one, other in _EXCLUDING:
         if given.get(one) and given.get(other) is not None:
             raise UsageError(f"--{one} and --{other} exclude each other; give one of them")
@@ -278,7 +255,7 @@ def _parse(verb: Verb, argv: Sequence[str], environ: Mapping[str, str], program:
     text = words[1] if len(words) > 1 else None
     if verb == "send":
         if (text is None) == ("file" not in given):
-            raise UsageError(f"give the text, or --file: {program} --help")
+            raise UsageError(f"give the text, or --file: axiom-trio {verb} --help")
         if text is None:
             text = read_text(given["file"]).removesuffix("\n")
     if verb == "add":

@@ -19,9 +19,9 @@ class Grammar:
 
     Args:
         verb: For hints, such as `run`.
-        options: Long name: short one, and what reads its value; None for a flag.
-        once: The same for those that name one file, and may stand only once.
-        many: Those that may stand again and again, each adding to a list.
+        options: Long name: short one, and what reads its value; None for a flag. Where that's a list, an
+            option may stand again and again, and adds to it.
+        once: Those that name one file, and may stand only once.
         quoting: Whether words may be parts of a command that should have been quoted.
     """
 
@@ -30,17 +30,13 @@ class Grammar:
         verb: str,
         options: Mapping[str, tuple[str, Callable[[str], Any] | None]],
         *,
-        once: Mapping[str, tuple[str, Callable[[str], Any] | None]],
-        convert: Callable[[str, object, str], Any],
-        many: Sequence[str] = (),
+        once: Sequence[str] = (),
         quoting: bool = False,
     ) -> None:
         self._verb = verb
-        self._options = {**options, **once, "help": ("h", None)}
+        self._options = {**options, "help": ("h", None)}
         self._once = once
         self._short = {short: name for name, (short, _) in self._options.items() if short}
-        self._convert = convert
-        self._many = many
         self._quoting = quoting
 
     def scan(self, argv: Sequence[str]) -> tuple[dict[str, Any], list[str], list[str] | None]:
@@ -92,20 +88,18 @@ class Grammar:
         if name not in self._options:
             hint = near(name, self._options, "--") or quote or f"; axiom-trio {self._verb} --help lists all"
             raise UsageError(f"there is no option {label}{hint}")
-        if self._options[name][1] is None:
+        read = self._options[name][1]
+        if read is None:
             if value is not None:
                 raise UsageError(f"{label} takes no value, so leave out {value!r}")
-        elif value is None and (value := next(words, None)) is None:
-            raise UsageError(f"{label} needs a value after it; axiom-trio {self._verb} --help shows which")
-        if name in self._once and (name in given or not value):
-            raise UsageError(f"{label} takes the name of one file, and may stand only once")
-        if name == "help":
             given[name] = True
             return
+        if value is None and (value := next(words, None)) is None:
+            raise UsageError(f"{label} needs a value after it; axiom-trio {self._verb} --help shows which")
+        if name in self._once and name in given:
+            raise UsageError(f"{label} takes the name of one file, and may stand only once")
         try:
-            converted = self._convert(name, True if value is None else value, label)
-            given[name] = given.get(name, []) + converted if name in self._many else converted
-        except UsageError as error:
-            if not quote:
-                raise
-            raise UsageError(error.sentence + quote) from None
+            read_value = read(value)
+        except ValueError as error:
+            raise UsageError(f"{label}: {error}{quote}") from None
+        given[name] = given.get(name, []) + read_value if isinstance(read_value, list) else read_value

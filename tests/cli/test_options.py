@@ -287,7 +287,11 @@ def test_a_file_of_settings_only(empty_directory: Path) -> None:
         (["--pty", "--pipe", "x"], "--pty and --pipe exclude each other; give one of them"),
         (["-i", "--no-interactive", "x"], "--interactive and --no-interactive exclude each other; give one"),
         (["-f", "a", "-f", "b"], "-f takes the name of one file, and may stand only once"),
-        (["-f", ""], "-f takes the name of one file"),
+        (["-f", ""], "-f: '' is no file name"),
+        (
+            ["--mask-file", "a", "--mask-file", "b", "x"],
+            "--mask-file takes the name of one file, and may stand only",
+        ),
         (["-f", "nix"], "cannot read nix: No such file or directory"),
         (["-n", "a,b,c", "x", "y"], "there are 3 names for 2 tasks; leave out 1"),
         (["x", "y", ":::", "a"], "::: needs exactly one COMMAND before it, not 2"),

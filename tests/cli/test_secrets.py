@@ -40,6 +40,7 @@ def refused(*words: str) -> str:
 def test_from_variables_and_a_file(directory: Path) -> None:
     assert secrets("x") == []
     assert secrets("--mask-env", "TOKEN, KEY,", "x") == ["hunter2-hunter3", "the first line\nand the second"]
+    assert secrets("--mask-env", "TOKEN", "--mask-env", "KEY", "x") == secrets("--mask-env", "TOKEN,KEY", "x")
     Path("file").write_bytes(b"\xef\xbb\xbfone secret\r\n\n   \nanother\xff\n")
     assert secrets("--mask-file", "file", "x") == ["one secret\r", "another\udcff"]
     assert secrets("--mask-file", "file", "--mask-env=TOKEN", "x")[0] == "hunter2-hunter3"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from axiom_trio.cli.mcp_options import HELP, OPTIONS, McpOptions, parse_mcp
+from axiom_trio.cli.options import parse
 from axiom_trio.cli.tasks import UsageError
 from axiom_trio.spawn import mcp_tools
 from axiom_trio.spawn.mcp_schema import schema_of
@@ -58,9 +59,10 @@ def test_options_are_read_and_checked() -> None:
     assert isinstance(options, McpOptions)
     assert (options.jobs, options.agent, options.interactive) == (2, "codex", False)
     assert (options.timeout, options.journal) == (300.0, "d")
-    options = parse_mcp(["--mask-env", "TOKEN"], {"TOKEN": "very secret"})
+    given = ["--mask-env", "TOKEN", "--mask-env", "KEY"]
+    options = parse_mcp(given, {"TOKEN": "very secret", "KEY": "very private"})
     assert isinstance(options, McpOptions)
-    assert [*options.secrets] == ["very secret"]
+    assert {*options.secrets} == {"very secret", "very private"}
     for words in (["-j0"], ["--jobs"], ["x"], [":::", "x"], ["--journal", ""], ["--grace", "soon"]):
         with pytest.raises(UsageError, match=r"^axiom-trio mcp: "):
-            parse_mcp(words, {})
+            parse(["mcp", *words], {})
