@@ -124,6 +124,11 @@ class Gate:
         return ("view", "control") if control else ("view",) if view else ()
 
 
+def says_who(headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    """Whether who asks has a token, though a wrong one, or is a browser."""
+    return bool(_values(headers, b"origin")) or any(word.startswith(_TOKEN) for word in _protocols(headers))
+
+
 def speaks(headers: Sequence[tuple[bytes, bytes]]) -> bool:
     """Whether who asks speaks our protocol."""
     return PROTOCOL in _protocols(headers)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, final
 
 import trio
 
-from axiom_trio.sansio.gate import Gate, Refusals, allowed_names, host_names, speaks
+from axiom_trio.sansio.gate import Gate, Refusals, allowed_names, host_names, says_who, speaks
 from axiom_trio.server import http
 from axiom_trio.server.http import BadHead, read_head, refuse, serve_file
 from axiom_trio.server.stream import ViewerStream
@@ -139,7 +139,7 @@ class Listener:
             elif not http.is_websocket(head):
                 await refuse(stream, 426, "this is for WebSockets", ("Upgrade", "websocket"))
             elif not (rights := self._gate.rights(head.headers)):
-                await self._refuse_token(stream)
+                await self._refuse_token(stream, head)
             elif not speaks(head.headers):
                 await refuse(stream, 400, "the subprotocol is axiom.v1")
             elif len(self._viewers) >= self._most:
@@ -149,7 +149,7 @@ class Listener:
                 return head, rights
         return None
 
-    async def _refuse_token(self, stream: ViewerStream) -> None:
+    async def _refuse_token(self, stream: ViewerStream, head: Head) -> None:
         if self._paused >= _PAUSED:
             await refuse(stream, 429, "there were too many wrong tokens")
             return
@@ -158,7 +158,10 @@ class Listener:
             await trio.sleep(self._refusals.pause(trio.current_time()))
         finally:
             self._paused -= 1
-        await refuse(stream, 401, "the token is missing, or it's another run's")
+        if says_who(head.headers):
+            await refuse(stream, 401, "the token is missing, or it's another run's")
+        else:
+            await refuse(stream, 403, "nobody may come in without a token")
 
     async def _view(self, stream: ViewerStream, head: Head, rights: Sequence[str]) -> None:
         from axiom_trio.server.websocket import serve_websocket

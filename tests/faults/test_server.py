@@ -260,7 +260,7 @@ async def test_T55_T56_T57_who_may_not_come_in(run: Served) -> None:
         (head(port, token=run.control, origin="http://evil.test"), 403),
         (head(port, token=run.control, origin="null"), 403),
         (head(port, token=run.control, origin=f"http://192.168.0.1:{port}"), 403),
-        (head(port, token=None), 401),
+        (head(port, token=None), 403),
         (head(port, token=run.control, host=f"evil.test:{port}"), 421),
         (head(port, token=run.control, host=f"127.0.0.1:{port ^ 1}"), 421),
         (head(port, token=run.control, extra=f"Host: 127.0.0.1:{port}\r\n".encode()), 400),
@@ -273,7 +273,8 @@ async def test_T55_T56_T57_who_may_not_come_in(run: Served) -> None:
         (head(port, token=run.control[:-1]), 401),
         (head(port, token="x" * 10_000), 401),
         (head(port, token="\xff" * 43), 401),
-        (head(port, f"/ws?token={run.control}", token=None), 401),
+        (head(port, f"/ws?token={run.control}", token=None), 403),
+        (head(port, token=None, origin=f"http://127.0.0.1:{port}"), 401),
     ):
         assert (await asked(port, request)).status == status, request
     async with viewer(port, token=run.view) as client:
