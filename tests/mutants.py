@@ -850,6 +850,18 @@ MUTANTS = {
         "                pass\n",
         ("cli/test_verbs.py::test_attach_to_a_child",),
     ),
+    "a whole run attached to has no keys": Mutant(
+        "cli/attach_run.py",
+        "if isinstance(press, Key) and (act := _KEYS.get(press.name)):",
+        "if False:",
+        ("cli/test_verbs.py::test_a_run_is_steered_from_another_terminal",),
+    ),
+    "who looks at a run makes its terminals small": Mutant(
+        "cli/attach_run.py",
+        "async with self._again() as client:",
+        "client = self._client\n                if True:",
+        ("cli/test_verbs.py::test_a_run_is_steered_from_another_terminal",),
+    ),
     "an agent's deltas and its whole message are shown both": Mutant(
         "sansio/agent_claude.py",
         "if shown and whole.startswith(shown):",

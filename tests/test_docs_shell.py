@@ -183,7 +183,7 @@ def test_the_guides_commands(reader: Path, run: Running) -> None:
         if line.startswith("axiom-trio attach"):
             with Screen(argv=[BASH, "-c", line]) as terminal:
                 terminal.wait_for("listening")
-                terminal.type(b"\x1d")
+                terminal.type(b"\x1d" if " api" in line else b"\x03")
                 assert terminal.finish().status == 0
         else:
             succeeds(line)

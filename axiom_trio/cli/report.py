@@ -11,11 +11,11 @@ import trio
 
 from axiom_trio.cli import say
 from axiom_trio.cli.banner import banner
-from axiom_trio.cli.closing import Closing, failure, left_behind, why
+from axiom_trio.cli.closing import Closing, left_behind
+from axiom_trio.cli.telling import ending, what_happened
 from axiom_trio.engine.wakeup import Wakeup
-from axiom_trio.sansio.durations import format_duration
-from axiom_trio.sansio.events import Completed, Delivery, Idle, Intervention, Restarting
-from axiom_trio.sansio.names import printable, shorten
+from axiom_trio.sansio.events import Completed, Delivery, Intervention
+from axiom_trio.sansio.names import shorten
 from axiom_trio.sansio.rows import COLORS
 from axiom_trio.sinks.console import ConsoleSink
 from axiom_trio.sinks.writer import DescriptorWriter
@@ -149,28 +149,17 @@ class Reporter:
         label = self.label(child)
         if isinstance(event, Completed):
             self._completed(child, event)
-        elif isinstance(event, Idle):
-            silence = format_duration(event.idle, running=event.idle >= 1)
-            self._tell(f"{self.paint('33', '⏸')} {label} idle for {silence}", after=event.cursor)
-        elif isinstance(event, Restarting):
-            when = f"in {format_duration(event.delay)}" if event.delay >= 0.1 else "now"
-            text = f"Failed: {why(event.exit, event.reason)}; attempt {event.attempt} starts {when}"
-            self._tell(f"{self.paint('33', '↻')} {label} {text}", after=event.cursor)
-        elif isinstance(event, Intervention) and self._terminal and event.origin != "detected":
-            first = printable(event.text.split("\n", 1)[0])
-            text = f"Intervention #{event.count} in {label}: {first}"
-            self._tell(f"{self.paint('1;33', '⚡')} {text}", after=event.cursor)
-        elif isinstance(event, Delivery) and event.state == "refused":
-            rule = f" ({printable(event.rule)})" if event.rule is not None else ""
-            text = f"{label} not sent{rule}: {printable(event.reason)}"
+            return
+        if isinstance(event, Intervention) and not self._terminal:
+            return
+        text = what_happened(event, label, self.paint)
+        if isinstance(event, Delivery) and self._terminal and event.state == "refused" and event.rule is None:
             from axiom_trio.engine.interventions import ASKS_FOR_PASSWORD  # it's there: it has refused this
 
-            if event.reason == ASKS_FOR_PASSWORD and event.rule is None and self._terminal:
+            if event.reason == ASKS_FOR_PASSWORD:
                 text += ", or choose it, and type it in full view"
-            self._tell(f"{self.paint('1;33', '⚡')} {text}", after=event.cursor)
-        elif isinstance(event, Delivery) and event.state == "suppressed":
-            text = f"{label} {printable(event.rule or '')}: {printable(event.reason)}"
-            self._tell(f"{self.paint('1;33', '⚡')} {text}", after=event.cursor)
+        if text:
+            self._tell(text, after=event.cursor)
 
     def _completed(self, child: Child, completed: Completed, *, say_now: bool = False) -> None:
         """Tell of its end: of each on a terminal, of failures elsewhere."""
@@ -194,16 +183,9 @@ class Reporter:
         """The lines that tell of its end, and what each tells of."""
         lines: list[tuple[str, str]] = []
         label = self.label(child)
-        took = format_duration(completed.duration)
-        if completed.attempts > 1:
-            took += f", {completed.attempts} attempts"
-        if completed.reason == "stopped":
-            if self._terminal:
-                lines.append((f"{self.paint('33', '■')} {label} Stopped ({took})", child.id))
-        elif not completed.ok:
-            lines.append((f"{self.paint('31', '✗')} {label} {failure(completed, took)}", child.id))
-        elif self._terminal:
-            lines.append((f"{self.paint('32', '✓')} {label} Completed ({took})", child.id))
+        failed = not completed.ok and completed.reason != "stopped"
+        if failed or self._terminal:
+            lines.append((ending(completed, label, self.paint), child.id))
         if completed.escaped:
             text = left_behind(completed.escaped, child.name, kept=self._options.allow_daemons)
             lines.append((text, f"what {child.id} left behind"))

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import signal
-from typing import TYPE_CHECKING, Final, cast
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 import trio
 
-from axiom_trio.cli import say, write_all
+from axiom_trio.cli import say
 from axiom_trio.cli.verbs import DONE, FAILED, LOOK, Failure, child_of, connected
 from axiom_trio.sansio.events import Completed
 from axiom_trio.sansio.names import printable
-from axiom_trio.sansio.text import TextFormat, TextFormatter
+from axiom_trio.sansio.text import TextFormat
 from axiom_trio.sansio.unwire import data_of, from_wire
+from axiom_trio.server.client import connect
 from axiom_trio.server.mirror import RemoteChild
 from axiom_trio.server.remote import LostError
 from axiom_trio.terminal.keyboard import Keyboard, is_ours
@@ -22,15 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from axiom_trio.cli.verb_options import VerbOptions
-    from axiom_trio.engine.child import Child
     from axiom_trio.sansio.events import Event
     from axiom_trio.server.client import Client, EventStream
     from axiom_trio.server.remote import ChildInfo
     from axiom_trio.terminal.sink import TerminalSink
 
-_BACK: Final = 2000  # events that are looked back over
-_LEAVES: Final = (b"q", b"quit", b"exit")
-_READ: Final = 4096
+LOOK_BACK: Final = 2000
+"""Events that are looked back over."""
 
 
 async def attach(options: VerbOptions) -> int:
@@ -43,7 +42,10 @@ async def attach(options: VerbOptions) -> int:
         if "control" not in client.hello.rights:
             say("axiom-trio attach: without the control token nothing can be sent\n")
         if options.name is None:
-            return await _Stream(client).run()
+            from axiom_trio.cli.attach_run import RunView
+
+            again = partial(connect, client.hello.run_id, url=options.get("url"), token=options.token)
+            return await RunView(client, again).run()
         child = await child_of(client, options)
         if child.exit is not None:
             raise Failure(FAILED, f"[{child.name}] has ended: {child.exit}; axiom-trio logs shows it")
@@ -54,7 +56,6 @@ async def attach(options: VerbOptions) -> int:
 
 
 async def _in_full(client: Client, info: ChildInfo) -> int:
-    from axiom_trio.terminal.attach import attach_to
     from axiom_trio.terminal.sink import TerminalSink
 
     sink = TerminalSink(TextFormat(color=True, escapes="color"))
@@ -62,27 +63,51 @@ async def _in_full(client: Client, info: ChildInfo) -> int:
     status, ended = DONE, ""
     try:
         async with trio.open_nursery() as nursery:
-            child = RemoteChild(client, info, nursery)
             with Keyboard() as keyboard:
                 nursery.start_soon(_heed, nursery.cancel_scope, sink, keyboard)
-                after = max(client.hello.oldest_cursor - 1, client.hello.cursor - _BACK)
-                async with client.subscribe(
-                    after, tasks=[info.id], tick=0.0, stats=LOOK, exact=True
-                ) as messages:
-                    live = _Live(messages)
-                    recent = await live.recent(client.hello.cursor)
-                    try:
-                        await attach_to(child, sink, keyboard, recent, live)
-                    except LostError as error:
-                        status, ended = FAILED, str(error)
-                    if live.completed is not None:
-                        ended = f"[{info.name}] has ended: {live.completed.exit}"
+                try:
+                    completed = await show_in_full(client, info, sink, keyboard, nursery)
+                except LostError as error:
+                    status, ended = FAILED, str(error)
+                else:
+                    if completed is not None:
+                        ended = f"[{info.name}] has ended: {completed.exit}"
             nursery.cancel_scope.cancel(reason="left")
     finally:
         with trio.CancelScope(shield=True):
             await sink.aclose()
     say(f"{printable(ended or f'[{info.name}] goes on')}\n")
     return status
+
+
+async def show_in_full(
+    client: Client,
+    info: ChildInfo,
+    sink: TerminalSink,
+    keyboard: Keyboard,
+    nursery: trio.Nursery,
+) -> Completed | None:
+    """Show a child until the person leaves it, or it ends: then how.
+
+    Args:
+        client: Connected to its run just now; the child has the size it had when that ends.
+        info: Which.
+        sink: Has the terminal.
+        keyboard: Whose keys it gets.
+        nursery: Runs requests that nobody waits for.
+
+    Raises:
+        LostError: The run has gone.
+        RequestError: It refuses.
+    """
+    from axiom_trio.terminal.attach import attach_to
+
+    child = RemoteChild(client, info, nursery)
+    after = max(client.hello.oldest_cursor - 1, client.hello.cursor - LOOK_BACK)
+    async with client.subscribe(after, tasks=[info.id], tick=0.0, stats=LOOK, exact=True) as messages:
+        live = _Live(messages)
+        await attach_to(child, sink, keyboard, await live.recent(client.hello.cursor), live)
+        return live.completed
 
 
 class _Live:
@@ -129,76 +154,3 @@ async def _heed(scope: trio.CancelScope, sink: TerminalSink, keyboard: Keyboard)
                 return
             sink.resized()
             keyboard.nudge()
-
-
-# --- all of them
-
-
-class _Stream:
-    """The stream of a run; lines that are typed, `name:text`, are sent."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self._formatter = TextFormatter(TextFormat(color=True, escapes="color"))
-        for known in client.hello.children:
-            self._formatter.add(known.id, known.name, known.index, known.pid, tty=False)
-
-    async def run(self) -> int:
-        hello = self._client.hello
-        names = ", ".join(printable(child.name) for child in hello.children)
-        say(f"── the run {hello.short_id}: {names}; name:text and Enter sends, q or Ctrl-D leaves\n")
-        status = DONE
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._type, nursery)
-            nursery.start_soon(_interrupted, nursery.cancel_scope)
-            after = max(hello.oldest_cursor - 1, hello.cursor - _BACK)
-            try:
-                async for message in self._client.subscribe(after):
-                    if message["type"] == "end":
-                        say("── the run has ended\n")
-                        break
-                    event = from_wire(message)
-                    pieces = [] if event is None else self._formatter.event(event)
-                    if pieces:
-                        write_all(1, b"".join(pieces))
-            except LostError as error:
-                say(f"── {error}\n")
-                status = FAILED
-            nursery.cancel_scope.cancel(reason="the run has ended")
-        return status
-
-    async def _type(self, nursery: trio.Nursery) -> None:
-        line = b""
-        while data := await trio.to_thread.run_sync(os.read, 0, _READ, abandon_on_cancel=True):
-            *whole, line = (line + data).split(b"\n")
-            for text in whole:
-                if text.strip() in _LEAVES:
-                    nursery.cancel_scope.cancel(reason="left")
-                    return
-                nursery.start_soon(self._send, text.decode("utf-8", "replace"), nursery)
-        nursery.cancel_scope.cancel(reason="Ctrl-D")
-
-    async def _send(self, line: str, nursery: trio.Nursery) -> None:
-        from axiom_trio.terminal.messages import MessageError, understand
-
-        if not line.strip():
-            return
-        try:
-            children = [RemoteChild(self._client, info, nursery) for info in await self._client.children()]
-            message = understand(line, cast("list[Child]", children))
-        except (MessageError, LostError) as error:
-            say(f"✗ {error}\n")
-            return
-        for child in message.children:
-            if message.to_all and not child.writable:
-                continue
-            receipt = await cast("RemoteChild", child).intervene(message.text)
-            if receipt.state == "refused":
-                say(f"[{printable(child.name)}] not sent: {printable(receipt.reason)}\n")
-
-
-async def _interrupted(scope: trio.CancelScope) -> None:
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
-        async for _ in signals:
-            scope.cancel(reason="told to end")
-            return

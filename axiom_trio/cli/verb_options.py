@@ -127,8 +127,10 @@ before counts, so nothing is missed.
     "attach": """\
 usage: axiom-trio attach [options] [NAME]
 
-Show a run in this terminal, or one child of it in full. Leaving it (Ctrl-] for
-a child; q, Ctrl-C or Ctrl-D for a run) does not touch the run.
+Show a run in this terminal, its children below the stream, or one child of it
+in full. In a run, name:text and Enter writes to a child, Up, Down and Enter
+show one in full, and ? lists all keys. Leaving it (Ctrl-] for a child; Ctrl-C,
+Ctrl-D, or q and Enter for a run) does not touch the run.
 
 """,
 }

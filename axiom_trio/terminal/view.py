@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from axiom_trio.engine.aggregator import StreamAggregator
     from axiom_trio.engine.child import Child
     from axiom_trio.engine.screens import Screens
+    from axiom_trio.sansio.events import Exit
     from axiom_trio.terminal.footer import ChildRow, Footer
     from axiom_trio.terminal.sink import TerminalSink
 
@@ -30,7 +31,8 @@ _PACE: Final = 0.25  # seconds between two where nobody asks for one: figures ca
 _SHARE: Final = 20  # drawing takes at most this part of the time
 _STEP: Final = 100e-6  # seconds of work after which others have their turn
 _BREAK: Final = 1e-3  # seconds
-_SILENT: Final = 30.0
+SILENT: Final = 30.0
+"""Seconds after which a child that runs is shown as silent."""
 _OWN_REASONS: Final = ("timeout", "idle", "skipped")
 _PART: Final = 3  # the footer takes at most a third of the rows
 
@@ -168,12 +170,10 @@ class View:
         completed = child.completed
         screens = self._screens()
         full_screen = completed is None and screens is not None and screens.of(child) is not None
-        detail = ""
+        detail = f"▣ {state}" if full_screen else ""
         if completed is not None and state == "failed":
-            detail = completed.reason if completed.reason in _OWN_REASONS else str(completed.exit)
-        elif full_screen:
-            detail = f"▣ {state}"
-        elif state == "running" and figure.idle >= _SILENT:
+            detail = why_failed(completed.reason, completed.exit)
+        elif state == "running" and not full_screen and figure.idle >= SILENT:
             state = "silent"
         started = state not in ("queued", "starting")
         row = child.open_row() if completed is None and not full_screen else b""
@@ -205,11 +205,19 @@ class View:
 
 def _state(child: Child) -> str:
     completed = child.completed
-    if completed is None:
-        return child.state
-    if completed.reason in ("stopped", "cancelled"):
+    return child.state if completed is None else state_of_ended(completed.reason, ok=completed.ok)
+
+
+def state_of_ended(reason: str | None, *, ok: bool) -> str:
+    """The state that is shown of a child that has ended."""
+    if reason in ("stopped", "cancelled"):
         return "stopped"
-    return "done" if completed.ok else "failed"
+    return "done" if ok else "failed"
+
+
+def why_failed(reason: str | None, ended: Exit) -> str:
+    """What is shown instead of the state of one that has failed."""
+    return reason if reason in _OWN_REASONS else str(ended)
 
 
 def _load() -> type[Footer]:

@@ -348,22 +348,85 @@ def test_attach_to_a_child(runtime_directory: Path) -> None:
         assert verb("wait", "py", "--match", r"(?<!9)0000", "--timeout", "20s").status == 0
 
 
+RUN = ("exec cat", "while sleep 0.2; do echo tock; done", "exit 3")
+
+
+def row_of(screen: str, name: str) -> str:
+    """A child's row in the footer."""
+    return next((line for line in screen.splitlines() if re.match(rf"(▶| ) {name} ", line)), "")
+
+
 @needs_tmux
 def test_attach_to_a_run(runtime_directory: Path) -> None:
-    with Running("--pty", "-n", "echo,tick", "exec cat", "while sleep 0.2; do echo tock; done") as running:
+    with Running("--pty", "-n", "echo,tick,bad", *RUN) as running:
         reachable(runtime_directory)
         for leave in ("C-d", "C-c"):
             with Tmux(sys.executable, "-m", "axiom_trio", "attach") as terminal:
                 terminal.wait_for("tock")
+                screen = terminal.wait_for(lambda seen: "exit 3" in row_of(seen, "bad"))
+                assert re.search("running$", row_of(screen, "tick"))
+                assert "3 children · 2 running · 1 failed" in screen
                 terminal.keys("echo:abc" + leave, "Enter")
                 terminal.wait_for("[echo] abc" + leave)
+                terminal.wait_for(lambda seen: "⚡" in row_of(seen, "echo"))
                 terminal.keys("nobody:x", "Enter")
                 terminal.wait_for("there is no child 'nobody'")
-                terminal.keys(leave)
+                terminal.keys("C-u", leave)
                 assert terminal.exit_status() == 0
+                assert "── 3 children" not in terminal.screen()
         assert running.process.poll() is None
         with Tmux(sys.executable, "-m", "axiom_trio", "attach") as terminal:
             terminal.wait_for("tock")
             running.process.kill()
             assert terminal.exit_status() == 1
             terminal.wait_for("has gone")
+
+
+@needs_tmux
+def test_a_run_is_steered_from_another_terminal(runtime_directory: Path) -> None:
+    with Running("--pty", "-n", "py,tick,bad", f"{sys.executable} -q", *RUN[1:]):
+        reachable(runtime_directory)
+        with Tmux(sys.executable, "-m", "axiom_trio", "attach", columns=90, rows=20) as terminal:
+            terminal.wait_for(lambda seen: row_of(seen, "py"))
+            terminal.keys("?")
+            terminal.wait_for("Ctrl-] leaves")
+            terminal.keys("C-r")
+            terminal.wait_for("choose a child first")
+            terminal.keys("Down")
+            terminal.wait_for(lambda seen: row_of(seen, "py").startswith("▶"))
+            terminal.keys("Enter")
+            terminal.wait_for(lambda seen: "tock" not in seen and ">>>" in seen)
+            terminal.keys("import os; os.get_terminal_size()", "Enter")
+            terminal.wait_for("columns=90, lines=20")
+            terminal.keys("C-]")
+            terminal.wait_for("[tick] tock")
+            # Its terminal is as large as before, though we are still here.
+            verb("send", "py", "os.get_terminal_size().columns * 1000")
+            assert verb("wait", "py", "--match", r"(?<!9)0000", "--timeout", "20s").status == 0
+            terminal.keys("Space")
+            terminal.wait_for("⏸ paused")
+            terminal.keys("Space", "Down", "C-x")
+            terminal.wait_for("[tick] is asked to end")
+            terminal.wait_for("■ [tick] Stopped")
+            terminal.wait_for(lambda seen: "stopped" in row_of(seen, "tick"))
+            terminal.keys("C-r")
+            terminal.wait_for("[tick] is started again")
+            terminal.wait_for("4 children")
+            terminal.keys("q", "Enter")
+            assert terminal.exit_status() == 0
+
+
+@needs_tmux
+def test_attach_where_there_can_be_no_footer(runtime_directory: Path) -> None:
+    with Running("--pty", "-n", "echo,tick,bad", *RUN) as running:
+        reachable(runtime_directory)
+        dumb = ("env", "TERM=dumb", "NO_COLOR=1", sys.executable, "-m", "axiom_trio", "attach")
+        with Tmux(*dumb) as terminal:
+            terminal.wait_for("tock")
+            terminal.keys("echo:abc", "Enter")
+            terminal.wait_for("[echo] abc")
+            assert "\x1b" not in terminal.screen(colors=True)
+            assert "children ·" not in terminal.screen()
+            terminal.keys("C-d")
+            assert terminal.exit_status() == 0
+        assert running.process.poll() is None
