@@ -143,15 +143,19 @@ class ChildPort(Port):
         splitter = self._splitter(kind)
         splitter.changed = now = trio.current_time()
         block = splitter.feed(data)
-        if block:
-            await self._put(Chunk(block, kind, now, partial=False))
-        urgent = self._merger.urgent
-        if splitter.pending >= limit or (
-            splitter.pending and (self.at_once or (urgent is not None and urgent(data)))
-        ):
-            await self._put(Chunk(splitter.take(), kind, now, partial=True))
-        if splitter.pending and not splitter.watched:
-            self._tails.watch(self, splitter)
+        try:
+            if block:
+                await self._put(Chunk(block, kind, now, partial=False))
+            urgent = self._merger.urgent
+            if splitter.pending >= limit or (
+                splitter.pending and (self.at_once or (urgent is not None and urgent(data)))
+            ):
+                piece = splitter.take()
+                if piece:  # else all of it is held back
+                    await self._put(Chunk(piece, kind, now, partial=True))
+        finally:  # one that is cancelled may fall silent, too
+            if splitter.pending and not splitter.watched:
+                self._tails.watch(self, splitter)
 
     async def send_line(self, line: bytes, kind: Kind = "output") -> None:
         """See `Port.send_line`."""

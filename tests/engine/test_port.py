@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import tracemalloc
 
+import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from axiom_trio import CallableExecutor, open_aggregator
+from axiom_trio import CallableExecutor, Output, open_aggregator
 from axiom_trio.testing import MemorySink, Puppet, Send
 
 
@@ -78,6 +79,45 @@ def test_what_a_sender_left_when_its_time_was_up_comes_without_another_send():
             await trio.sleep(1)
             assert sink.data("a") == b"".join(block(n) for n in range(8))
             child.stop()
+
+    run(main)
+
+
+def test_an_open_line_whose_sender_was_cancelled_is_shown_in_the_silence():
+    async def send_in_time(writer) -> None:
+        for n in range(8):
+            with trio.move_on_after(1):
+                await writer.send(block(n))
+        with trio.move_on_after(1) as scope:
+            await writer.send(b"whole\nname? ")
+        assert scope.cancelled_caught
+        await trio.sleep_forever()
+
+    async def main() -> None:
+        sink = MemorySink(paused=True)
+        async with open_aggregator([sink], gate=4096) as aggregator:
+            child = aggregator.start_soon(CallableExecutor(send_in_time), id="a")
+            await trio.sleep(20)
+            sink.resume()
+            await trio.sleep(1)
+            assert sink.data("a").endswith(b"whole\nname? ")
+            child.stop()
+
+    run(main)
+
+
+@pytest.mark.parametrize(("data", "shown"), [(b"\r", b"\r\n"), (b"hu", b"hu\n")])
+def test_what_is_held_back_makes_no_event(data, shown):
+    async def write(writer) -> None:
+        await writer.send(data)
+        await writer.send(b"\n")
+
+    async def main() -> None:
+        sink = MemorySink()
+        async with open_aggregator([sink], mask=["hunter2-hunter3"]) as aggregator:
+            aggregator._merger.urgent = bool
+            aggregator.start_soon(CallableExecutor(write), id="a")
+        assert [event.data for event in sink.of_type(Output)] == [shown]
 
     run(main)
 
