@@ -102,8 +102,13 @@ class StreamExecutor(Executor):
         """Send all items, joined as far as they are alike; the exit if one says so."""
         pieces: list[tuple[Kind, bool, list[bytes]]] = []
         ended = None
+        failed: Exception | None = None
         for item in items:
-            piece = self._piece(item)
+            try:
+                piece = self._piece(item)
+            except Exception as error:  # noqa: BLE001 (raised when what came before it is sent)
+                failed = error
+                break
             if isinstance(piece, Exit):
                 ended = piece
                 break
@@ -120,6 +125,8 @@ class StreamExecutor(Executor):
                 cancelled = error
         if cancelled is not None:
             raise cancelled
+        if failed is not None:
+            raise failed
         return ended
 
     def _piece(self, item: object) -> tuple[Kind, bool, bytes] | Exit:
