@@ -220,11 +220,13 @@ class SdkExecutor(_Agent):
                 else:
                     await send_all(port, stream.message(message))
         finally:
-            aclose = getattr(self._source, "aclose", None)
-            if aclose is not None:
-                with trio.move_on_after(1, shield=True):
-                    await aclose()
-        await send_all(port, stream.close())
+            try:
+                aclose = getattr(self._source, "aclose", None)
+                if aclose is not None:
+                    with trio.move_on_after(1, shield=True):
+                        await aclose()
+            finally:  # what a source has said that fails, or is cancelled, too
+                await send_all(port, stream.close())
         return self._judged(Exit(0))
 
 

@@ -280,6 +280,14 @@ async def test_the_sdks_failures(last: object, error: str) -> None:
     assert "Hello\n" in text
 
 
+async def test_what_a_subagent_has_begun_to_say_is_shown_when_its_source_fails() -> None:
+    said = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "half a"}}
+    talk = {"type": "stream_event", "event": said, "parent_tool_use_id": "t"}
+    text, completed = await outcome(SdkExecutor(messages(START, talk, ConnectionError("gone"))))
+    assert "ConnectionError: gone" in str(completed.exit.error)
+    assert "  half a\n" in text
+
+
 async def test_messages_are_cancelled_when_the_child_is_stopped() -> None:
     closed = []
 
