@@ -12,7 +12,7 @@ Those of the group who outlive their leader after it was asked to end (a shell d
 TERM at once, the program it runs may need a moment) have the grace to say goodbye, too.
 
 Time spent waiting for the run (back-pressure) never counts: the clock runs only
-while the reader is parked because there's nothing to read.
+while the readers, one for each descriptor, are all parked because there's nothing to read.
 """
 
 from __future__ import annotations
@@ -66,6 +66,9 @@ class RunningProcess:
         self._exited = False
         self._reaped = False
         self._parked = 0.0
+        self._parked_until = float("-inf")  # up to when that was counted
+        self._handing = 0  # readers that wait for the run
+        self._handed = 0  # how often one has
         self._blocked = 0.0
         self._after_exit = 0
         self._exit_time: float | None = None
@@ -161,10 +164,15 @@ class RunningProcess:
                 return
             if self._on_read is not None:
                 self._on_read(data)
-            if not self._exited:
-                await port.send(data, kind)
-            elif not await self._send_after_exit(data, kind):
-                return
+            self._handing += 1
+            try:
+                if not self._exited:
+                    await port.send(data, kind)
+                elif not await self._send_after_exit(data, kind):
+                    return
+            finally:
+                self._handing -= 1
+                self._handed += 1
 
     async def _send_after_exit(self, data: bytes, kind: Kind) -> bool:
         """Send what still comes; False to stop reading from one that writes on without end."""
@@ -225,10 +233,14 @@ class RunningProcess:
             return True
         patience = min(DRAIN_SILENCE, DRAIN_TOTAL - self._parked)
         if patience > 0:
-            began = trio.current_time()
+            began, handed = trio.current_time(), self._handed
             with trio.move_on_after(patience) as scope:
                 await trio.lowlevel.wait_readable(descriptor)
-            self._parked += trio.current_time() - began
+            if scope.cancelled_caught and (self._handing or self._handed > handed):
+                return True  # another descriptor was not silent
+            now = trio.current_time()
+            self._parked += now - max(began, self._parked_until)
+            self._parked_until = now
             if not scope.cancelled_caught:
                 return True
             self._parked = DRAIN_TOTAL
