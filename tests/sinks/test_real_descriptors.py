@@ -11,6 +11,7 @@ import pytest
 import trio
 
 from axiom_trio import (
+    CallableExecutor,
     ConsoleSink,
     FileSink,
     JsonlSink,
@@ -24,7 +25,7 @@ from tests.commands import Collector
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from axiom_trio import Sink
+    from axiom_trio import Port, Sink
 
 
 async def seq(*sinks: Sink, count: int = 20_000) -> None:
@@ -35,6 +36,42 @@ async def seq(*sinks: Sink, count: int = 20_000) -> None:
 
 def lines(count: int = 20_000) -> bytes:
     return b"".join(b"[seq] %d\n" % n for n in range(1, count + 1))
+
+
+async def test_a_named_pipe_that_nobody_reads_yet_is_waited_for_by_its_sink_alone(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    turned, rescued, readers = threading.Event(), [], []
+
+    def rescue() -> None:  # else a loop that stands still would do so for ever
+        if not turned.wait(30):
+            rescued.append(True)
+            readers.append(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
+
+    async def read_at_last(writer: Port) -> None:
+        await writer.send_line(b"hello")
+        await trio.sleep(0.1)
+        turned.set()
+        readers.append(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
+
+    thread = threading.Thread(target=rescue)
+    thread.start()
+    with trio.fail_after(60):
+        async with open_aggregator([FileSink(path)]) as aggregator:
+            aggregator.start_soon(CallableExecutor(read_at_last), id="a", name="a")
+    thread.join()
+    assert not rescued
+    assert os.read(readers[0], 100) == b"[a] hello\n"
+    for reader in readers:
+        os.close(reader)
+
+
+async def test_a_named_pipe_that_nobody_reads_is_given_up_when_the_run_is_stopped(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SinkError, match="it took nothing any more"), trio.fail_after(60):
+        async with open_aggregator([FileSink(tmp_path / "pipe")], grace=0.1) as aggregator:
+            await aggregator.start_soon(ProcessExecutor("echo hello"), name="a").wait()
+            aggregator.stop()
 
 
 async def test_a_file_is_appended_to_and_private_if_new(tmp_path: Path) -> None:
