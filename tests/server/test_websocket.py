@@ -106,7 +106,15 @@ async def test_rubbish_is_answered_and_binary_is_text() -> None:
     "data",
     [
         *({"after": "x"}, {"after": 1.5}, {"after": True}, {"after": -2}, {"tick": "x"}, {"tick": -1}),
-        *({"tick": 1e9}, {"stats": 10**400}, {"stats": "x"}, {"stats": -1}, {"tasks": "a"}, {"tasks": [1]}, {"tick": ["x"]}),
+        *(
+            {"tick": 1e9},
+            {"stats": 10**400},
+            {"stats": "x"},
+            {"stats": -1},
+            {"tasks": "a"},
+            {"tasks": [1]},
+            {"tick": ["x"]},
+        ),
     ],
 )
 async def test_a_subscription_that_can_not_be(data: dict[str, Any]) -> None:
