@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _decode: Final = msgspec.json.Decoder().decode
 _encode: Final = msgspec.json.Encoder().encode
+_LONGEST: Final = 64 * 1024  # bytes of a request: a run ends the connection of who sends more
 
 
 @asynccontextmanager
@@ -137,12 +138,17 @@ class Client:
         """
         id_ = id or f"{self._mark}-{next(self._ids)}"
         fields = {name: value for name, value in data.items() if value is not None}
+        message = _encode({"type": type, "data": {**fields, "id": id_}}) + b"\n"
+        if len(message) > _LONGEST:
+            raise RequestError("too-long", f"{len(message)} bytes are too much at once: 64 KiB can be sent")
+        if id_ in self._waiting:
+            raise RequestError("busy", f"a request with the id {id_!r} has no answer yet")
         answered = self._waiting[id_] = trio.Event()
         try:
             if self._lost:
                 raise LostError("the run has gone")
             try:
-                await self._wire.send(_encode({"type": type, "data": {**fields, "id": id_}}) + b"\n")
+                await self._wire.send(message)
             except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
                 raise LostError("the run has gone") from error
             await answered.wait()
@@ -332,14 +338,17 @@ class EventStream:
         raise StopAsyncIteration
 
     async def _begin(self) -> None:
-        self._wire = await dial.dialled(self._client._address, self._client._nursery)
+        wire = self._wire = await dial.dialled(self._client._address, self._client._nursery)
         self._client._subscriptions.add(self)
-        if (await _hello(self._wire)).run_id != self._client.hello.run_id:
-            self.close()
-            raise LostError("the run has gone, and another has taken its place")
-        asked = {**self._asked, "after": self._position}
+        begun = False
         try:
-            await self._wire.send(_encode({"type": "subscribe", "data": asked}) + b"\n")
+            if (await _hello(wire)).run_id != self._client.hello.run_id:
+                raise LostError("the run has gone, and another has taken its place")
+            asked = {**self._asked, "after": self._position}
+            await wire.send(_encode({"type": "subscribe", "data": asked}) + b"\n")
+            begun = True
         except trio.BrokenResourceError:
-            self.close()
             raise LostError("the run has gone") from None
+        finally:
+            if not begun:
+                self._drop()  # cancelled, too: who asks again begins anew

@@ -36,6 +36,7 @@ class Feed:
     Raises:
         ValueError: It can't be read.
         TypeError: It can't be read.
+        OverflowError: A figure is far too large.
     """
 
     def __init__(self, connection: Connection, host: Host, asked: dict[str, Any]) -> None:

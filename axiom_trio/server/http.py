@@ -137,7 +137,7 @@ async def serve_file(stream: ViewerStream, head: Head) -> None:
         return
     match = _FILE.fullmatch(head.path)
     name, kind = ("index.html", "html") if match is None or match[1] is None else (match[1], match[2])
-    body = _file(name) if match is not None and kind in _TYPES else None
+    body = _files().get(name) if match is not None and kind in _TYPES else None
     if body is None:
         await refuse(stream, 404, "there is nothing of this name")
         return
@@ -145,11 +145,12 @@ async def serve_file(stream: ViewerStream, head: Head) -> None:
 
 
 @cache
-def _file(name: str) -> bytes | None:
+def _files() -> dict[str, bytes]:
+    """Those of the page, by name: whatever else is asked for leaves nothing behind."""
     from importlib.resources import files
 
-    found = files("axiom_trio.server").joinpath("page", name)
-    return found.read_bytes() if found.is_file() else None
+    page = files("axiom_trio.server").joinpath("page")
+    return {found.name: found.read_bytes() for found in page.iterdir() if found.is_file()}
 
 
 def _reason(status: int) -> str:

@@ -104,13 +104,13 @@ class Session:
             message = msgspec.json.decode(line)
             kind, data = message["type"], message.get("data") or {}
             id_ = data.get("id")
-        except (msgspec.DecodeError, LookupError, AttributeError, TypeError):
+        except (ValueError, RecursionError, LookupError, AttributeError, TypeError):  # no UTF-8, too deep
             self._refuse(nursery, None, "bad-message", 'it is no {"type": …, "data": {…}}')
             return
         if kind == "subscribe":
             try:
                 feed = Feed(self._connection, self._host, data)
-            except (TypeError, ValueError) as error:
+            except (TypeError, ValueError, OverflowError) as error:
                 self._refuse(nursery, id_, "bad-message", f"subscribe: {error}")
                 return
             if self._feed is not None:
@@ -145,7 +145,7 @@ class Session:
             await self._error(id_, "ended", str(error))
         except (AxiomError, RuntimeError) as error:
             await self._error(id_, "refused", str(error))
-        except (LookupError, TypeError, ValueError) as error:
+        except (LookupError, TypeError, ValueError, OverflowError) as error:
             await self._error(id_, "bad-message", f"{kind}: {error}")
         else:
             await self._send("reply", {"id": id_, **reply})

@@ -122,6 +122,22 @@ async def test_a_cut_subscription_comes_back_with_its_cursor() -> None:
     assert seen == lines(20)
 
 
+async def test_a_subscription_whose_beginning_was_cancelled_begins_anew() -> None:
+    async with served() as aggregator:
+        aggregator.start_soon(ScriptedExecutor([Pause(60)]), name="a")
+        async with axiom_trio.connect() as client:
+            for steps in range(12):
+                events = client.subscribe(stats=0.25)
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(anext, events)
+                    for _ in range(steps):
+                        await trio.lowlevel.checkpoint()
+                    nursery.cancel_scope.cancel()
+                with trio.fail_after(60):
+                    assert (await anext(events))["type"] in ("started", "stats")
+                events.close()
+
+
 async def test_a_run_that_goes_is_told() -> None:
     async with served() as aggregator:
         aggregator.start_soon(ScriptedExecutor([Pause(60)]), name="a")
@@ -157,6 +173,29 @@ async def test_requests_are_refused_in_a_sentence() -> None:
                 with pytest.raises(RequestError) as caught:
                     await client.request(type_, task="a")
                 assert caught.value.code == "ended"
+
+
+async def test_a_request_that_is_too_long_or_has_a_taken_id_is_refused_here() -> None:
+    async with served() as aggregator:
+        aggregator.start_soon(ScriptedExecutor([Pause(60)]), name="a")
+        async with axiom_trio.connect() as client:
+            with pytest.raises(RequestError, match="64 KiB") as caught:
+                await client.intervene("a", "x" * 70_000)
+            assert caught.value.code == "too-long"
+            told: list[str] = []
+
+            async def ask() -> None:
+                try:
+                    await client.request("ping", id="once")
+                    told.append("answered")
+                except RequestError as error:
+                    told.append(error.code)
+
+            with trio.fail_after(60):
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(ask)
+                    nursery.start_soon(ask)
+            assert sorted(told) == ["answered", "busy"]
 
 
 async def test_who_may_only_look_on_steers_nothing() -> None:

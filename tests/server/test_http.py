@@ -68,6 +68,7 @@ async def test_the_page() -> None:
     [
         *("/nothing.js", "/../host.py", "/..%2fhost.py", "/page/index.html", "/index.html/", "/%69ndex.html"),
         *("/.index.html", "/INDEX.HTML", "/index.html%00", "/a.b/c.js", "/index", "/__init__.py"),
+        f"/{'x' * 300}.js",
     ],
 )
 async def test_nothing_else_is_there(target: str) -> None:

@@ -13,6 +13,7 @@ import trio
 import axiom_trio
 from axiom_trio import JournalSink, PtyExecutor
 from axiom_trio.sansio.escapes import EscapeFilter
+from axiom_trio.server.stream import ViewerStream
 from axiom_trio.testing import Puppet
 from tests.browser import MISSING, PROGRAM, Chromium
 from tests.commands import PATIENCE
@@ -184,6 +185,10 @@ async def test_intervenes_and_shows_what_became_of_it(browser: Chromium) -> None
             await page.key("Enter")
             await page.wait("document.querySelector('#outbox .badge.unconfirmed') !== null")
             assert bytes(puppet.input) == b"to the puppet\n"
+            await page.eval(f"document.getElementById('message').value = '{'ä' * 40_000}'")
+            await page.key("Enter")
+            await page.wait("document.querySelector('#outbox .badge.refused')?.innerText.includes('64 KiB')")
+            assert await page.eval("app.connection.isOpen")
             await page.eval("document.activeElement.blur()")
             await page.click("#stop")
             await page.wait("document.getElementById('stop').innerText === 'Stop puppet?'")
@@ -294,6 +299,80 @@ async def test_what_was_missed_is_shown_as_skipped(browser: Chromium) -> None:
             assert len(lines) + missing == 10 + 40_000 + 1
             assert await page.eval("document.getElementById('totals').innerText.includes('skipped')")
             page.problems.clear()
+
+
+async def test_who_ended_in_what_was_missed_has_ended(
+    browser: Chromium, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send_text, way = ViewerStream.send_text, trio.Event()
+    way.set()
+
+    async def held_up(self: ViewerStream, text: bytes) -> None:
+        await way.wait()
+        await send_text(self, text)
+
+    monkeypatch.setattr(ViewerStream, "send_text", held_up)
+    async with running(history=64 * 1024) as aggregator, serving(aggregator) as server:
+        ender, flooder = await start(aggregator, "ender", "flooder")
+        async with browser.page(server.url) as page:
+            await ender.send(b"hello\n")
+            await page.see("hello")
+            way = trio.Event()
+            for block in range(20):
+                await flooder.send(numbered(2000 * block, 2000))
+                if block == 2:
+                    ender.end(7)
+                    await aggregator.children[0].wait()
+            way.set()
+            await page.wait(f"{MARKS}.some((text) => text.includes('skipped'))")
+            await page.wait("document.querySelector('#children li.failed')?.innerText.includes('exit 7')")
+            assert not await page.eval(f"{MARKS}.some((text) => text.includes('exit 7'))")
+
+
+async def test_the_end_of_a_run_is_shown_though_the_page_is_behind(browser: Chromium) -> None:
+    slow = (
+        "app.connection.receive = (message, hurry) => {"
+        " for (const until = performance.now() + 3; performance.now() < until; );"
+        " app.receive(message, hurry); }"
+    )
+    async with browser.page() as page:
+        async with (
+            axiom_trio.open_aggregator() as aggregator,
+            axiom_trio.serve(aggregator, tokens=TOKENS) as server,
+        ):
+            (puppet,) = await start(aggregator, "puppet")
+            await page.go(server.url)
+            await page.wait("app.connection.isOpen")
+            await page.eval(slow)
+            for number in range(300):
+                await puppet.send(b"line %06d\n" % number)
+            puppet.end(0)
+        await page.see("line 000299")
+        await page.see("all 1 have ended")
+        await page.wait("document.getElementById('connection').innerText === 'ended'")
+        assert len(await page.eval(LINES)) == 300
+        page.problems.clear()  # refused connections
+
+
+async def test_a_browser_that_keeps_nothing_shows_it_all_the_same(browser: Chromium) -> None:
+    async with running() as aggregator, serving(aggregator) as server:
+        (puppet,) = await start(aggregator, "puppet")
+        async with browser.page() as page:
+            refuse = (
+                "Object.defineProperty(window, 'sessionStorage', {get() { throw new Error('kept from'); }})"
+            )
+            await page.call("Page.addScriptToEvaluateOnNewDocument", source=refuse)
+            await page.go(server.url)
+            await puppet.send(b"visible\n")
+            await page.see("visible")
+
+
+async def test_durations_in_words(browser: Chromium) -> None:
+    async with running() as aggregator, serving(aggregator) as server, browser.page(server.url) as page:
+        code = (
+            "import('/words.js').then(({duration}) => [40, 9_960, 59_700, 119_700, 3_600_000].map(duration))"
+        )
+        assert await page.eval(code) == ["0.0 s", "10 s", "1 m 0 s", "2 m 0 s", "1 h 0 m"]
 
 
 async def test_where_history_begins_is_shown(browser: Chromium) -> None:

@@ -91,6 +91,9 @@ async def test_rubbish_is_answered_and_binary_is_text() -> None:
         for sent in (b"rubbish", b"[]", b'{"type":"subscribe","data":{"after":"x"}}', b'{"type":"nonsense"}'):
             await client.send(frame(TEXT, sent))
             assert (await client.event("error"))["data"]["message"]
+        for sent in (b'{"type":"\xff"}', b"[" * 60_000, b'{"type":"stop","data":{"grace":1%0400d}}' % 0):
+            await client.send(frame(BINARY, sent))
+            assert (await client.event("error"))["data"]["code"] == "bad-message"
         await client.send(frame(BINARY, b'{"type":"ping","data":{"id":"x"}}'))
         assert (await client.frame())[1] == REPLY
         await client.send(frame(TEXT, b'{"type":"ping","da', fin=False) + frame(PING, b"p"))
@@ -103,7 +106,15 @@ async def test_rubbish_is_answered_and_binary_is_text() -> None:
     "data",
     [
         *({"after": "x"}, {"after": 1.5}, {"after": True}, {"after": -2}, {"tick": "x"}, {"tick": -1}),
-        *({"tick": 1e9}, {"stats": "x"}, {"stats": -1}, {"tasks": "a"}, {"tasks": [1]}, {"tick": ["x"]}),
+        *(
+            {"tick": 1e9},
+            {"stats": 10**400},
+            {"stats": "x"},
+            {"stats": -1},
+            {"tasks": "a"},
+            {"tasks": [1]},
+            {"tick": ["x"]},
+        ),
     ],
 )
 async def test_a_subscription_that_can_not_be(data: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ const MOST = 10_000;
 const REFUSED = 30_000;
 const SLICE = 20; // ms of work at a stretch
 const QUEUE = 2_000_000; // characters that may wait for it
+const LONGEST = 65_536; // bytes of a message; of more, the server ends the connection
 const SILENT = 45_000; // the server pings each 20 s, which the browser answers unseen; `stats` come each second
 
 /** An answer that says no, in a sentence. */
@@ -28,6 +29,7 @@ export class Connection {
   #queued = 0;
   #channel = new MessageChannel();
   #working = false;
+  #closing = null; // what is to be done when all that came has been worked off
 
   /**
    * @param {(message: object, hurry: boolean) => void} receive Takes each message, in order; in a hurry
@@ -67,7 +69,12 @@ export class Connection {
     }
     this.#socket = socket;
     socket.onmessage = ({ data }) => this.#take(socket, data);
-    socket.onclose = ({ code, reason }) => this.#closed(socket, code, reason);
+    socket.onclose = ({ code, reason }) => {
+      if (socket !== this.#socket) return;
+      // Of a run that has ended, what waits here is the last there is.
+      if (this.#queue.length) this.#closing = () => this.#closed(socket, code, reason);
+      else this.#closed(socket, code, reason);
+    };
   }
 
   /** Try now what would be tried later. */
@@ -96,8 +103,13 @@ export class Connection {
         reject(new Refused("lost", "there is no connection"));
         return;
       }
+      const text = JSON.stringify({ type, data: { ...data, id } });
+      if (new Blob([text]).size > LONGEST) {
+        reject(new Refused("too-long", "it's too long: 64 KiB can be sent at once"));
+        return;
+      }
       this.#pending.set(id, { resolve, reject });
-      this.send(type, { ...data, id });
+      this.#socket?.send(text);
     });
   }
 
@@ -135,6 +147,9 @@ export class Connection {
       }
     }
     this.#working = false;
+    const closing = this.#closing;
+    this.#closing = null;
+    closing?.();
   }
 
   #message(message, hurry) {
@@ -160,6 +175,7 @@ export class Connection {
     this.isOpen = false;
     this.#queue = []; // of what was in it, the events come again
     this.#queued = this.#at = 0;
+    this.#closing = null;
     const pending = [...this.#pending.values()];
     this.#pending.clear();
     for (const asked of pending) asked.reject(new Refused("lost", "the connection was lost"));

@@ -100,14 +100,26 @@ class App {
       if (hurry || this.skips.isTooMuch(data.lines)) this.#skip(cursor, data);
       else this.#stream(cursor, data);
     } else {
-      if (type === "gap") this.assembler.forget();
-      else if (type === "started" || type === "restarting" || type === "complete") this.assembler.close(data.taskId);
+      if (type === "gap") {
+        this.assembler.forget();
+        this.#stand();
+      } else if (type === "started" || type === "restarting" || type === "complete") this.assembler.close(data.taskId);
       const row = markOf(type, data, cursor);
       if (row !== null) this.#add([row], type === "started");
       if (type === "complete" && !run.child(data.taskId).ok) this.say(`${run.child(data.taskId).name} has failed`);
       this.side = true;
     }
     if (run.children.size !== known) this.side = true;
+  }
+
+  /** Ask how the children stand: the end of one may be among what is no longer held. */
+  async #stand() {
+    try {
+      this.run.stand((await this.connection.request("status", {})).children);
+      this.tick();
+    } catch {
+      // lost: then it's told when it comes back
+    }
   }
 
   #stream(cursor, data) {

@@ -129,13 +129,18 @@ export class Run {
     this.about = data;
     this.ended = false;
     this.totals = data.statistics;
+    this.stand(data.children);
+    return another;
+  }
+
+  /** Take in how all children stand, after a time of which nothing is known. */
+  stand(children) {
     const now = Date.now();
-    for (const wire of data.children) {
+    for (const wire of children) {
       const child = this.child(wire.taskId);
-      child.counted = null; // a rate over the time without connection would be none
+      child.counted = null; // a rate over that time would be none
       child.merge(wire, now);
     }
-    return another;
   }
 
   stats(data) {

@@ -75,7 +75,11 @@ export class Tools {
   change(settings) {
     const { app } = this;
     Object.assign(this.settings, settings);
-    sessionStorage.setItem(KEPT, JSON.stringify(this.settings));
+    try {
+      sessionStorage.setItem(KEPT, JSON.stringify(this.settings));
+    } catch {
+      // a browser that keeps nothing for sites shows it all the same
+    }
     const { wrap, theme } = this.settings;
     app.list.element.hidden = this.lanes;
     app.lanes.element.hidden = !this.lanes;
