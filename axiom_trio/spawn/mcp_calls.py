@@ -202,12 +202,14 @@ class Calls:
     async def interrupt(self, asked: tools.Interrupt) -> tuple[tools.InterruptResult, str]:
         """Interrupt one, or all of a spawn. Raises ArgumentError if all have ended."""
         spawned, children = self._spawns.find(asked.task_id)
+        goes_on = spawned is not None and not spawned.ended.is_set()
         sent, stopped = self._spawns.interrupt(spawned, children)
-        if not (sent or stopped):
+        if not (sent or stopped or goes_on):
             what = "all of its tasks have" if spawned is not None else f"{children[0].name} has"
             raise ArgumentError(f"there is nothing to interrupt: {what} ended")
         result = tools.InterruptResult(interrupted=sent, stopping=stopped)
-        return result, f"interrupted: {len(sent)}, asked to end: {len(stopped)}"
+        text = f"interrupted: {len(sent)}, asked to end: {len(stopped)}"
+        return result, f"{text}; no more of it begins" if goes_on else text
 
 
 def _active(children: Sequence[Child]) -> int:

@@ -104,6 +104,7 @@ class _Wire:
             if size > self._longest:  # only its ends are of use
                 ends = b"".join(pieces)
                 pieces = [ends[:_ENDS], ends[_ENDS:][-_ENDS:]]
+        await self._take(pieces, size)  # the last need not end in a newline
 
     async def _take(self, pieces: list[bytes], size: int) -> None:
         line = b"".join(pieces)

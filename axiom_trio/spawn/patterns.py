@@ -142,6 +142,8 @@ class Spawner:
             return read_plan(answer, most)
         metadata = TaskMetadata(prompt=self.plan.prompt, depth=0, pattern=self.plan.pattern)
         member = await self._begin(prompt, "plan", metadata)
+        if member is None:
+            raise _PlannerFailedError("it was stopped before there was a plan")
         completed = await self._finish(member)
         if not completed.ok or completed.reason in ENDED:
             raise _PlannerFailedError(f"{member.child.name} has failed: {completed.exit}")
@@ -153,13 +155,16 @@ class Spawner:
     async def _at_once(self) -> None:
         parent = self._planned_by
         members = []
-        for index, task in enumerate(self.plan.subtasks):
-            if not self._may_start():
-                break
-            metadata = metadata_of(self.plan, task, index, 0 if parent is None else 1, parent)
-            members.append(await self._begin(task.prompt, self._name(task, index), metadata))
-        for member in members:
-            await self._finish(member)
+        try:
+            for index, task in enumerate(self.plan.subtasks):
+                metadata = metadata_of(self.plan, task, index, 0 if parent is None else 1, parent)
+                member = await self._begin(task.prompt, self._name(task, index), metadata)
+                if member is None:
+                    break
+                members.append(member)
+        finally:  # where one can't begin, those before it go on
+            for member in members:
+                await self._finish(member)
 
     # --- sequential
 
@@ -177,11 +182,11 @@ class Spawner:
         steps = self.plan.subtasks
         before: str | None = None
         for index, task in enumerate(steps):
-            if not self._may_start():
-                return
             prompt = step_prompt(self.plan, index, before)
             metadata = metadata_of(self.plan, task, index, 0, None)
             member = await self._begin(prompt, self._name(task, index), metadata, tree)
+            if member is None:
+                return
             completed = await member.child.wait()
             if completed.reason in ENDED or (not completed.ok and not self._keep_going):
                 if left := len(steps) - index - 1:
@@ -215,9 +220,13 @@ class Spawner:
 
     async def _begin(
         self, prompt: str, name: str, metadata: TaskMetadata, tree: Worktree | None = None
-    ) -> Member:
-        [name] = unique([name], [child.name for child in self._aggregator.children])
+    ) -> Member | None:
+        """Start a child; None: no more are wanted."""
         own = None if tree is not None or self._worktrees is None else await self._worktrees.add(name)
+        if not self._may_start():  # asked now: git takes its time
+            await self._leave(own, name)
+            return None
+        [name] = unique([name], [child.name for child in self._aggregator.children])
         tree = tree or own
         cwd = None if tree is None else tree.directory
         try:

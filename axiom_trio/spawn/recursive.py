@@ -42,8 +42,8 @@ class Member:
 class Begin(Protocol):
     """Starts a child."""
 
-    async def __call__(self, prompt: str, name: str, metadata: TaskMetadata) -> Member:
-        """Start a child that is told this. Raises WorktreeError."""
+    async def __call__(self, prompt: str, name: str, metadata: TaskMetadata) -> Member | None:
+        """Start a child that is told this; None: no more are wanted. Raises WorktreeError."""
 
 
 @final
@@ -84,9 +84,13 @@ class Family:
             roots: What the first are to do, and their names.
             events: All that happens from now on.
         """
-        for index, (task, name) in enumerate(roots):
-            if self._may_start():
+        try:
+            for index, (task, name) in enumerate(roots):
                 await self._add(task, index, name, 0, None)
+        finally:  # where one can't begin, those before it go on
+            await self._follow(events)
+
+    async def _follow(self, events: AsyncIterator[Event]) -> None:
         while self._members:
             event = await anext(events)
             member = self._members.get(getattr(event, "child", None) or "")
@@ -100,7 +104,8 @@ class Family:
                 del self._members[member.child.id]
                 await self._finish(member)
 
-    async def _add(self, task: Subtask, index: int, name: str, depth: int, parent: Child | None) -> None:
+    async def _add(self, task: Subtask, index: int, name: str, depth: int, parent: Child | None) -> bool:
+        """Start one; False: no more are wanted."""
         nonce = None
         prompt = task.prompt
         below = self._plan.max_depth - depth - 1
@@ -108,8 +113,11 @@ class Family:
             nonce = Nonce(secrets.token_hex(4), secrets.token_hex(4))
             prompt += nonce.instructions(self._plan.count, below)
         member = await self._begin(prompt, name, metadata_of(self._plan, task, index, depth, parent))
+        if member is None:
+            return False
         member.nonce, member.depth = nonce, depth
         self._members[member.child.id] = member
+        return True
 
     async def _hear(self, member: Member, data: bytes) -> None:
         """See whether it asks for children, and start them."""
@@ -135,7 +143,8 @@ class Family:
         self._notice(f"{parent.name} asks for {len(tasks)}: {', '.join(names)}")
         try:
             for task, name in zip(tasks, names, strict=True):
-                await self._add(task, member.had, f"{parent.name}.{name}", member.depth + 1, parent)
+                if not await self._add(task, member.had, f"{parent.name}.{name}", member.depth + 1, parent):
+                    return
                 member.had += 1
         except WorktreeError as error:
             self._notice(f"{parent.name} can't have more children: {error}")

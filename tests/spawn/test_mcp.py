@@ -381,6 +381,28 @@ async def test_worktrees_that_are_kept_are_named(tmp_path: Path, repository: Pat
         assert [spawn["notices"] for spawn in (await server.call("status"))["spawns"]] == [[notice]]
 
 
+@pytest.mark.parametrize("pattern", ["parallel", "sequential", "decompose", "recursive"])
+async def test_one_that_has_no_task_yet_is_interrupted_too(
+    tmp_path: Path, repository: Path, era: str, pattern: str
+) -> None:
+    go_on = trio.Event()
+
+    async def worktrees() -> Worktrees:
+        await go_on.wait()
+        return await open_worktrees(str(repository))
+
+    async with serving(tmp_path, "sleep 1000{prompt}", era=era, worktrees=worktrees) as server:
+        result = await server.call("spawn", parentPrompt="0", spawnPattern=pattern, returnImmediately=True)
+        told = await server.call("interrupt", taskId=result["spawnId"])
+        assert told == {"interrupted": [], "stopping": []}
+        go_on.set()
+        assert await server.output(result["spawnId"]) == []
+        status = await server.call("status", taskId=result["spawnId"])
+        assert [spawn["state"] for spawn in status["spawns"]] == ["stopped"]
+        assert status["tasks"] == []
+        assert "have ended" in await server.refused("interrupt", taskId=result["spawnId"])
+
+
 async def test_keys_are_pressed(tmp_path: Path, era: str) -> None:
     script = "stty -icanon -echo; printf 'sure? '; printf 'got <%s>\\n' \"$(dd bs=1 count=2 2>/dev/null)\""
     async with serving(tmp_path, shell(script), era=era, interactive=True) as server:

@@ -229,6 +229,15 @@ def test_what_was_asked_right_before_the_end_is_answered(tmp_path: Path) -> None
         assert host.finish() == (0, "")
 
 
+def test_the_last_message_needs_no_newline(tmp_path: Path) -> None:
+    with Host("--agent", "true {prompt}", temporary=tmp_path) as host:
+        host.begin()
+        host.write(b'{"jsonrpc": "2.0", "id": 9, "method": "tools/list"}')
+        host.input.close()
+        assert [json.loads(line)["id"] for line in host.output] == [9]
+        assert host.finish() == (0, "")
+
+
 def test_nothing_else_gets_on_the_wire() -> None:
     source = """
 import os, subprocess, sys, trio

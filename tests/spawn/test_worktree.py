@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import trio
 
-from axiom_trio import ProcessExecutor, SpecificationError, open_aggregator
-from axiom_trio.spawn.patterns import Spawner
-from axiom_trio.spawn.plan import Subtask, make_plan
-from axiom_trio.spawn.worktree import WorktreeError, open_worktrees
+from axiom_trio import Child, ProcessExecutor, SpecificationError, open_aggregator
+from axiom_trio.spawn.patterns import Spawner, Work
+from axiom_trio.spawn.plan import PlanError, Subtask, make_plan
+from axiom_trio.spawn.worktree import Worktree, WorktreeError, open_worktrees
 from tests.commands import PATIENCE
 
 
@@ -119,6 +119,64 @@ async def test_one_whose_child_can_not_be_started_goes(repository: Path, pattern
         trees = await open_worktrees(str(repository))
         spawner = Spawner(aggregator, make_plan("x", pattern), start, worktrees=trees)
         with pytest.raises(SpecificationError):
+            await spawner.run()
+    assert [entry.name for entry in os.scandir(repository.parent)] == ["project"]
+
+
+@pytest.mark.parametrize("pattern", ["parallel", "recursive"])
+async def test_where_one_can_have_none_those_before_it_go_on(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, pattern: str
+) -> None:
+    trees = await open_worktrees(str(repository))
+    add = trees.add
+
+    async def adding(name: str) -> Worktree:
+        if name == "c":
+            raise WorktreeError("the disk is full")
+        return await add(name)
+
+    monkeypatch.setattr(trees, "add", adding)
+    with trio.fail_after(PATIENCE):
+        async with open_aggregator() as aggregator:
+
+            def start(work: Work) -> Child:
+                executor = ProcessExecutor("sleep 0.1; true", cwd=work.cwd)
+                return aggregator.start_soon(executor, name=work.name, metadata=work.metadata)
+
+            plan = make_plan("x", pattern, subtasks=[Subtask("x", name) for name in "abcd"])
+            with pytest.raises(WorktreeError, match="the disk is full"):
+                await Spawner(aggregator, plan, start, worktrees=trees).run()
+            assert [child.name for child in aggregator.children] == ["a", "b"]
+            assert all(child.completed and child.completed.ok for child in aggregator.children)
+    assert [entry.name for entry in os.scandir(repository.parent)] == ["project"]
+
+
+@pytest.mark.parametrize("pattern", ["parallel", "sequential", "decompose", "recursive"])
+async def test_who_is_stopped_while_git_works_gets_no_child(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, pattern: str
+) -> None:
+    trees = await open_worktrees(str(repository))
+    add = trees.add
+    wanted = True
+
+    async def adding(name: str) -> Worktree:
+        nonlocal wanted
+        tree = await add(name)
+        wanted = False
+        return tree
+
+    monkeypatch.setattr(trees, "add", adding)
+
+    def start(_work: Work) -> Child:
+        raise AssertionError("it was stopped")
+
+    async with open_aggregator() as aggregator:
+        plan = make_plan("x", pattern)
+        spawner = Spawner(aggregator, plan, start, worktrees=trees, may_start=lambda: wanted)
+        if pattern == "decompose":
+            with pytest.raises(PlanError, match="it was stopped before there was a plan"):
+                await spawner.run()
+        else:
             await spawner.run()
     assert [entry.name for entry in os.scandir(repository.parent)] == ["project"]
 
