@@ -18,7 +18,7 @@ import trio
 
 from axiom_trio.sansio.events import Receipt
 from axiom_trio.server import dial
-from axiom_trio.server.remote import LostError, RequestError, child_info, run_info
+from axiom_trio.server.remote import LostError, RequestError, child_info
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
@@ -52,7 +52,7 @@ async def connect(
     async with _without_groups(address), trio.open_nursery() as nursery:
         wire = await dial.dialled(address, nursery)
         try:
-            client = Client(address, wire, nursery, await _hello(wire))
+            client = Client(address, wire, nursery, await dial.hello(wire))
             nursery.start_soon(client._read)
             try:
                 yield client
@@ -75,16 +75,6 @@ async def _without_groups(address: dial.Address) -> AsyncGenerator[None, None]:
         if error is group:
             raise
         raise (dial.refusal(error, address) or error) from error.__cause__
-
-
-async def _hello(wire: Wire) -> RunInfo:
-    data = await wire.receive()
-    if data is None:
-        raise LostError("the run has gone, or takes nobody more")
-    message = _decode(data.split(b"\n", 1)[0])
-    if message.get("type") != "hello":
-        raise LostError(f"what answers is no axiom-trio run: {data[:80]!r}")
-    return run_info(message["data"])
 
 
 @final
@@ -342,7 +332,7 @@ class EventStream:
         self._client._subscriptions.add(self)
         begun = False
         try:
-            if (await _hello(wire)).run_id != self._client.hello.run_id:
+            if (await dial.hello(wire)).run_id != self._client.hello.run_id:
                 raise LostError("the run has gone, and another has taken its place")
             asked = {**self._asked, "after": self._position}
             await wire.send(_encode({"type": "subscribe", "data": asked}) + b"\n")

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, final
 from urllib.parse import urlsplit
 
 import attrs
+import msgspec
 import trio
 
 from axiom_trio.server import runtime
 from axiom_trio.server.lines import LineConnection
-from axiom_trio.server.remote import ConnectError, LostError, NoRunError
+from axiom_trio.server.remote import ConnectError, LostError, NoRunError, run_info
 
 if TYPE_CHECKING:
     from trio_websocket import WebSocketConnection
+
+    from axiom_trio.server.remote import RunInfo
 
 LONGEST: Final = 64 * 1024 * 1024
 """Bytes of a message of the run's; a reply with history is the longest."""
@@ -164,6 +167,17 @@ async def _websocket(port: Port, nursery: trio.Nursery) -> Wire:
         stream.socket.close()
         raise (refusal(error, port) or error) from None
     return _WebSocket(connection, nursery)
+
+
+async def hello(wire: Wire) -> RunInfo:
+    """What the run says of itself. Raises LostError."""
+    data = await wire.receive()
+    if data is None:
+        raise LostError("the run has gone, or takes nobody more")
+    message = msgspec.json.decode(data.split(b"\n", 1)[0])
+    if message.get("type") != "hello":
+        raise LostError(f"what answers is no axiom-trio run: {data[:80]!r}")
+    return run_info(message["data"])
 
 
 def refusal(error: BaseException, address: Address) -> ConnectError | None:
