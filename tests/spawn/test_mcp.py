@@ -197,7 +197,7 @@ async def test_progress_is_told_while_a_call_waits(tmp_path: Path, era: str) -> 
         if "working" in (message or "") and (tmp_path / "go").exists():
             (tmp_path / "go").rmdir()
 
-    script = f"echo working; while [ -d {tmp_path}/go ]; do sleep 0.05; done"
+    script = f"printf 'before it\\rworking\\n'; while [ -d {tmp_path}/go ]; do sleep 0.05; done"
     async with serving(tmp_path, shell(script), era=era) as server:
         arguments = {"parentPrompt": "x", "spawnCount": 2}
         with trio.fail_after(PATIENCE):
@@ -264,6 +264,10 @@ async def test_a_plan_is_only_told(tmp_path: Path, era: str) -> None:
         result = await server.call("spawn", parentPrompt="x", **asked)
         assert result["plan"] == [{"prompt": "one"}, {"prompt": "two"}]
         assert len(result["tasks"]) == 1, "the planner"
+        later = await server.call("spawn", parentPrompt="x", returnImmediately=True, **asked)
+        await server.output(later["spawnId"])
+        [spawn] = (await server.call("status", taskId=later["spawnId"]))["spawns"]
+        assert (spawn["state"], spawn["plan"]) == ("planned", result["plan"])
 
 
 async def test_decompose_and_a_plan_that_cannot_be(tmp_path: Path, era: str) -> None:
