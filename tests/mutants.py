@@ -906,6 +906,12 @@ MUTANTS = {
     "a sequence goes on after a failure": Mutant(
         PATTERNS, "(not completed.ok and not self._keep_going)", "False", IN_PATTERNS
     ),
+    "a child whose worktree came after the stop is started": Mutant(
+        PATTERNS,
+        "if not self._may_start():",
+        "if False:",
+        ("spawn/test_worktree.py::test_who_is_stopped_while_git_works_gets_no_child",),
+    ),
     "a prompt may be an option": Mutant(
         "spawn/presets.py",
         """        return f" {prompt}"\n""",

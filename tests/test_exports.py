@@ -75,3 +75,7 @@ def test_public_methods_are_explained(name: str) -> None:
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="'axiom_trio' has no attribute 'nope'"):
         axiom_trio.nope  # noqa: B018 (looked up, and so missed)
+
+
+def test_type_checkers_are_told_to_look() -> None:
+    assert Path(axiom_trio.__file__).with_name("py.typed").is_file()

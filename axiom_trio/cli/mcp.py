@@ -237,7 +237,11 @@ def _journal_directory(options: McpOptions) -> Iterator[str]:
         yield options.journal
         return
     _remove_stale()
-    directory = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")
+    try:
+        directory = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")
+    except OSError as error:
+        why = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
+        raise JournalError(f"there is no place for a journal ({why}); name one with --journal DIR") from None
     try:
         yield directory
     finally:

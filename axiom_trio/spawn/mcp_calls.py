@@ -84,13 +84,12 @@ class Calls:
             except trio.Cancelled:
                 self._spawns.stop(spawned)
                 raise
-        planned = [tools.Planned(prompt=task.prompt) for task in spawned.plan.subtasks]
         result = tools.SpawnResult(
             spawn_id=spawned.id,
             pattern=plan.pattern,
             state=spawned.state,
             tasks=[self._spawns.task(child, words=spawned.ended.is_set()) for child in spawned.children],
-            plan=UNSET if asked.auto_execute else planned,
+            plan=spawned.would_run,
             error=UNSET if spawned.error is None else spawned.error,
             notices=[*spawned.notices],
             cursor=spawned.cursor,
@@ -232,4 +231,4 @@ def _progress_text(spawned: Spawned) -> str:
         return text
     latest = next(child for child in children if child.index == min(active)[1])
     last = tail_of(latest, 1)
-    return f"{text} · [{latest.name}] {last[0][:_LONGEST]}" if last else text
+    return f"{text} · [{latest.name}] {last[-1][:_LONGEST]}" if last else text

@@ -11,11 +11,13 @@ from axiom_trio.sansio.errors import AxiomError, sentence
 from axiom_trio.sansio.names import SHORT_ID
 from axiom_trio.spawn.mcp_describe import described, short
 from axiom_trio.spawn.mcp_schema import ArgumentError
-from axiom_trio.spawn.mcp_tools import UNSET, SpawnInfo
+from axiom_trio.spawn.mcp_tools import UNSET, Planned, SpawnInfo
 from axiom_trio.spawn.patterns import Spawner
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator
+
+    from msgspec import UnsetType
 
     from axiom_trio.engine.aggregator import StreamAggregator
     from axiom_trio.engine.child import Child
@@ -45,7 +47,7 @@ class Spawned:
         self.children: list[Child] = []
         """Its tasks so far."""
         self.planned = False
-        """Whether it was only planned."""
+        """Whether it was only planned, and is."""
         self.error: str | None = None
         self.stopping = False
         """Whether no more tasks are to begin."""
@@ -69,6 +71,11 @@ class Spawned:
         ok = all(child.completed is not None and child.completed.ok for child in self.children)
         return "completed" if ok else "failed"
 
+    @property
+    def would_run(self) -> list[Planned] | UnsetType:
+        """The plan, of one that was only planned."""
+        return [Planned(prompt=task.prompt) for task in self.plan.subtasks] if self.planned else UNSET
+
     def info(self) -> SpawnInfo:
         """How it stands, for who asks."""
         return SpawnInfo(
@@ -77,6 +84,7 @@ class Spawned:
             state=self.state,
             prompt=short(self.plan.prompt),
             task_ids=[child.id for child in self.children],
+            plan=self.would_run,
             error=UNSET if self.error is None else self.error,
             notices=[*self.notices],
         )

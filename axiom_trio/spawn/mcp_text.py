@@ -8,7 +8,7 @@ from axiom_trio.sansio.durations import format_duration
 from axiom_trio.spawn.mcp_tools import UNSET
 
 if TYPE_CHECKING:
-    from axiom_trio.spawn.mcp_tools import OutputResult, SpawnResult, StatusResult, Task
+    from axiom_trio.spawn.mcp_tools import OutputResult, Planned, SpawnResult, StatusResult, Task
 
 
 def spawn_text(result: SpawnResult) -> str:
@@ -19,7 +19,7 @@ def spawn_text(result: SpawnResult) -> str:
     if result.url is not UNSET:
         lines.append(f"watch it: {result.url}")
     if result.plan is not UNSET:
-        lines += [f"{number}. {planned.prompt}" for number, planned in enumerate(result.plan, 1)]
+        lines += _plan(result.plan)
     for task in result.tasks:
         lines.append(task_line(task))
         lines += _last_words(task)
@@ -35,7 +35,9 @@ def status_text(result: StatusResult) -> str:
     for task in result.tasks:
         lines.append(task_line(task))
         lines += _last_words(task)
-    lines += [notice for spawn in result.spawns for notice in spawn.notices]
+    for spawn in result.spawns:
+        lines += [] if spawn.plan is UNSET else _plan(spawn.plan)
+        lines += spawn.notices
     if result.left_out:
         lines.append(f"and {result.left_out} that have ended before")
     return "\n".join(lines)
@@ -68,6 +70,10 @@ def task_line(task: Task) -> str:
             how += f": exit {task.exit_code}"
     took = format_duration(task.uptime / 1000)
     return f"[{task.name}] {task.short_id} {how}, {task.lines} lines, {took}"
+
+
+def _plan(plan: list[Planned]) -> list[str]:
+    return [f"{number}. {planned.prompt}" for number, planned in enumerate(plan, 1)]
 
 
 def _last_words(task: Task) -> list[str]:

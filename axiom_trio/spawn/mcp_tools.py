@@ -197,6 +197,7 @@ class SpawnInfo(_Model, frozen=True, kw_only=True):
     state: SpawnState
     prompt: str
     task_ids: list[str]
+    plan: Annotated[list[Planned], _said("Without autoExecute: what would be run.")] | _Optional = UNSET
     error: str | _Optional = UNSET
     notices: list[str] = []
 

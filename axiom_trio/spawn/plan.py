@@ -187,6 +187,11 @@ def _check_prompt(prompt: str, what: str) -> None:
         raise PlanError(f"{what} is empty: say what is to be done")
     if "\0" in prompt:
         raise PlanError(f"{what} has a NUL character in it")
+    try:
+        prompt.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:  # as "\ud83d" in JSON is
+        half = ord(prompt[error.start])
+        raise PlanError(f"{what} has half a character in it: U+{half:04X} without its other half") from None
     if len(prompt) > LONGEST_PROMPT:
         raise PlanError(f"{what} is {len(prompt):,} characters long: at most {LONGEST_PROMPT:,} are allowed")
 

@@ -297,6 +297,15 @@ def test_a_detached_run_has_a_journal_and_says_what_became_of_it() -> None:
     assert str(log).startswith(os.environ["XDG_STATE_HOME"])
 
 
+def test_within_a_child_of_a_run_a_detached_one_ends_with_it(tmp_path: Path) -> None:
+    agent = "sh -c 'echo $$ > pid; exec sleep 600' {prompt}"
+    detaching = shlex.join(argv("spawn", "--detach", "--count", "1", "-a", agent, "x"))
+    done = axiom("run", "--pipe", f"{detaching}; while [ ! -s pid ]; do sleep 0.05; done")
+    assert done.status == 0, done
+    pid = int((tmp_path / "pid").read_text())
+    wait_until(lambda: not os.path.exists(f"/proc/{pid}"), "for its end")
+
+
 @pytest.mark.parametrize(
     ("words", "sentence", "status"),
     [(["-a", "clod"], "there is no agent 'clod'", 2), (["--journal", "file"], "can't be used", 2), (["--worktree"], "needs a git repository", 1)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -197,7 +198,7 @@ async def test_progress_is_told_while_a_call_waits(tmp_path: Path, era: str) -> 
         if "working" in (message or "") and (tmp_path / "go").exists():
             (tmp_path / "go").rmdir()
 
-    script = f"echo working; while [ -d {tmp_path}/go ]; do sleep 0.05; done"
+    script = f"printf 'before it\\rworking\\n'; while [ -d {tmp_path}/go ]; do sleep 0.05; done"
     async with serving(tmp_path, shell(script), era=era) as server:
         arguments = {"parentPrompt": "x", "spawnCount": 2}
         with trio.fail_after(PATIENCE):
@@ -264,6 +265,10 @@ async def test_a_plan_is_only_told(tmp_path: Path, era: str) -> None:
         result = await server.call("spawn", parentPrompt="x", **asked)
         assert result["plan"] == [{"prompt": "one"}, {"prompt": "two"}]
         assert len(result["tasks"]) == 1, "the planner"
+        later = await server.call("spawn", parentPrompt="x", returnImmediately=True, **asked)
+        await server.output(later["spawnId"])
+        [spawn] = (await server.call("status", taskId=later["spawnId"]))["spawns"]
+        assert (spawn["state"], spawn["plan"]) == ("planned", result["plan"])
 
 
 async def test_decompose_and_a_plan_that_cannot_be(tmp_path: Path, era: str) -> None:
@@ -323,6 +328,28 @@ async def test_verbose_master_mode_writes_merged_lines_to_stderr(tmp_path: Path,
         "[ag…-2] 2",
     ]
     assert all(line.partition(" ")[0].endswith("Z") for line in lines[1:-1])
+
+
+async def test_lines_on_stderr_are_coloured_and_written_in_pieces_of_the_size_asked_for(
+    tmp_path: Path, era: str
+) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)  # a packet is a write
+    script = r"printf '\033[31m'; yes red 2>/dev/null | head -n 2000"
+    with ours, theirs:
+        async with serving(tmp_path, shell(script), era=era, stderr=theirs.fileno()) as server:
+            options = {"colorize": True, "bufferSize": 1024, "flushInterval": 10}
+            asked = {"parentPrompt": "x", "spawnCount": 1, "verboseMasterMode": True}
+            await server.call("spawn", **asked, returnImmediately=True, streamingOptions=options)
+            packets: list[bytes] = []
+            with trio.fail_after(PATIENCE):
+                while not packets or b"completed" not in packets[-1]:
+                    await trio.lowlevel.wait_readable(ours)
+                    packets.append(ours.recv(1 << 20))
+    assert max(map(len, packets)) == 1024
+    text = b"".join(packets)
+    assert text.count(b"red") == 2000
+    assert b"\x1b[31mred" in text
+    assert b"\x1b[" in text.partition(b"agent")[0].rpartition(b"\n")[2], "and so is the name"
 
 
 async def test_all_end_with_the_server(tmp_path: Path, era: str) -> None:

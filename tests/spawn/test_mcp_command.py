@@ -367,6 +367,21 @@ def test_bad_options_and_a_missing_extra_get_a_sentence(tmp_path: Path) -> None:
     assert told(code="sys.modules['mcp_types'] = None; ") == (2, missing)
 
 
+def test_where_its_own_journal_has_no_place_it_is_said() -> None:
+    source = "import tempfile; tempfile.tempdir = '/nowhere'; from axiom_trio.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", source, "mcp"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        env=environment(),
+        timeout=PATIENCE,
+    )
+    assert (done.returncode, done.stdout) == (2, b"")
+    [line] = done.stderr.decode().splitlines()
+    assert line.startswith("axiom-trio mcp: there is no place for a journal (/nowhere/axiom-mcp-")
+    assert line.endswith(": No such file or directory); name one with --journal DIR")
+
+
 def test_agents_of_agents_of_agents_spawn_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AXIOM_MCP_DEPTH", "2")
     with Host("--agent", shell("echo $AXIOM_MCP_DEPTH"), temporary=tmp_path) as host:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import pytest
@@ -75,6 +76,11 @@ def test_what_can_not_be_is_said_in_a_sentence(options: dict[str, Any], sentence
     assert str(raised.value) == sentence
 
 
+def test_a_prompt_may_be_of_bytes_that_are_no_text() -> None:
+    prompt = os.fsdecode(b"caf\xe9")
+    assert make_plan(prompt).prompt == prompt
+
+
 def test_a_plan_is_read_as_it_was_written() -> None:
     plan = make_plan("x", subtasks=[Subtask("a", "one"), Subtask("b")])
     assert read_plan(json.dumps(plan.document())) == plan.subtasks
@@ -105,6 +111,7 @@ def test_plans_that_are_understood(answer: str) -> None:
         ('{"a": 1}', "no plan in it"),
         ("[]", "no subtasks in it"),
         ('["a", 7]', "subtask 2 has no prompt"),
+        (r'["a", "b \ud83d"]', r"half a character in it: U\+D83D without"),
         ('[{"prompt": ""}]', "subtask 1 is empty"),
         ('[{"prompt": "a", "name": 7}]', "subtask 1 has a name that is no string"),
         (json.dumps(["a"] * 5), "there are 5 subtasks in it: at most 4 are allowed"),
