@@ -10,16 +10,17 @@ import trio
 
 from axiom_trio.cli import say, write_all
 from axiom_trio.cli.verbs import DONE, FAILED, LOOK, Failure, child_of, connected
-from axiom_trio.sansio.events import Completed
+from axiom_trio.sansio.events import Completed, Output
 from axiom_trio.sansio.names import printable
 from axiom_trio.sansio.text import TextFormat, TextFormatter
-from axiom_trio.sansio.unwire import data_of, from_wire
+from axiom_trio.sansio.unwire import from_wire
 from axiom_trio.server.mirror import RemoteChild
 from axiom_trio.server.remote import LostError
+from axiom_trio.terminal.attach import RECENT, attach_to
 from axiom_trio.terminal.keyboard import Keyboard, is_ours
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from typing import Self
 
     from axiom_trio.cli.verb_options import VerbOptions
     from axiom_trio.engine.child import Child
@@ -54,27 +55,32 @@ async def attach(options: VerbOptions) -> int:
 
 
 async def _in_full(client: Client, info: ChildInfo) -> int:
-    from axiom_trio.terminal.attach import attach_to
     from axiom_trio.terminal.sink import TerminalSink
 
     sink = TerminalSink(TextFormat(color=True, escapes="color"))
     await sink.open()
-    status, ended = DONE, ""
+    ended = ""
     try:
         async with trio.open_nursery() as nursery:
             child = RemoteChild(client, info, nursery)
             with Keyboard() as keyboard:
-                nursery.start_soon(_heed, nursery.cancel_scope, sink, keyboard)
+                view = _View()
+                nursery.start_soon(_heed, nursery.cancel_scope, sink, keyboard, view)
                 after = max(client.hello.oldest_cursor - 1, client.hello.cursor - _BACK)
                 async with client.subscribe(
                     after, tasks=[info.id], tick=0.0, stats=LOOK, exact=True
                 ) as messages:
                     live = _Live(messages)
-                    recent = await live.recent(client.hello.cursor)
-                    try:
-                        await attach_to(child, sink, keyboard, recent, live)
-                    except LostError as error:
-                        status, ended = FAILED, str(error)
+                    await live.catch_up(client.hello.cursor)
+                    while True:
+                        with view.scope:
+                            await attach_to(child, sink, keyboard, live.recent, live)
+                        if not view.scope.cancelled_caught:
+                            break
+                        await sink.suspend()
+                        keyboard.stop()
+                        _look_anew(sink, keyboard)
+                        view.scope = trio.CancelScope()
                     if live.completed is not None:
                         ended = f"[{info.name}] has ended: {live.completed.exit}"
             nursery.cancel_scope.cancel(reason="left")
@@ -82,53 +88,76 @@ async def _in_full(client: Client, info: ChildInfo) -> int:
         with trio.CancelScope(shield=True):
             await sink.aclose()
     say(f"{printable(ended or f'[{info.name}] goes on')}\n")
-    return status
+    return DONE
+
+
+class _View:
+    """What ends when the program is to be stopped, and begins again when it goes on."""
+
+    def __init__(self) -> None:
+        self.scope = trio.CancelScope()
 
 
 class _Live:
-    """The events of one child."""
+    """The events of one child; who stops iterating may go on later."""
 
     def __init__(self, messages: EventStream) -> None:
         self._messages = messages
-        self._first: list[Event] = []
+        self._next: Event | None = None
+        self.recent = b""
+        """The last of what it has written up to now."""
         self.completed: Completed | None = None
 
-    async def recent(self, cursor: int) -> bytes:
-        """What it has written up to an event."""
+    async def catch_up(self, cursor: int) -> None:
+        """Read what it has written up to an event."""
         pieces: list[bytes] = []
         while True:
             message = await anext(self._messages)
-            if message["cursor"] <= cursor and message["type"] == "stream":
-                pieces.append(data_of(message["data"]))
-            elif message["cursor"] > cursor and (event := from_wire(message)) is not None:
-                self._first.append(event)
+            event = from_wire(message)
+            if message["cursor"] > cursor:
+                self._next = event
+            elif isinstance(event, Output):
+                pieces.append(event.data)
             if message["cursor"] >= cursor:
-                return b"".join(pieces)
-
-    async def __aiter__(self) -> AsyncIterator[Event]:
-        for event in self._first:
-            yield event
-        async for message in self._messages:
-            if message["type"] == "end":
+                self.recent = b"".join(pieces)
                 return
-            event_now = from_wire(message)
-            if event_now is None:
-                continue
-            if isinstance(event_now, Completed):
-                self.completed = event_now
-            yield event_now
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event:
+        event, self._next = self._next, None
+        while event is None:
+            message = await anext(self._messages)
+            if message["type"] == "end":
+                raise StopAsyncIteration
+            event = from_wire(message)
+        if isinstance(event, Completed):
+            self.completed = event
+        elif isinstance(event, Output):
+            self.recent = self.recent[-RECENT:] + event.data
+        return event
 
 
-async def _heed(scope: trio.CancelScope, sink: TerminalSink, keyboard: Keyboard) -> None:
-    """Follow the terminal's size, and leave when asked to."""
-    asked = (signal.SIGWINCH, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+async def _heed(scope: trio.CancelScope, sink: TerminalSink, keyboard: Keyboard, view: _View) -> None:
+    """Follow the terminal's size, and leave or stop when asked to."""
+    asked = (signal.SIGWINCH, signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGTSTP, signal.SIGCONT)
     with trio.open_signal_receiver(*asked) as signals:
         async for signum in signals:
-            if signum != signal.SIGWINCH:
+            if signum == signal.SIGTSTP:
+                view.scope.cancel(reason="the program is to be stopped")
+            elif signum in (signal.SIGWINCH, signal.SIGCONT):
+                _look_anew(sink, keyboard)
+            else:
                 scope.cancel(reason="told to end")
                 return
-            sink.resized()
-            keyboard.nudge()
+
+
+def _look_anew(sink: TerminalSink, keyboard: Keyboard) -> None:
+    """The terminal may have another size, or other modes, now."""
+    keyboard.continued()
+    sink.resized()
+    keyboard.nudge()
 
 
 # --- all of them

@@ -349,6 +349,44 @@ def test_attach_to_a_child(runtime_directory: Path) -> None:
 
 
 @needs_tmux
+def test_what_came_while_attached_stays_when_the_size_changes(runtime_directory: Path) -> None:
+    with Running("--pipe", "--stdin", "pipe", "-n", "echo", "echo ready; exec cat") as running:
+        running.read_until(b"ready")
+        reachable(runtime_directory)
+        with Tmux(sys.executable, "-m", "axiom_trio", "attach", "echo", columns=90, rows=20) as terminal:
+            terminal.wait_for("Ctrl-] leaves")
+            terminal.keys("said later", "Enter")
+            terminal.wait_for("\nsaid later")
+            terminal.resize(60, 12)
+            terminal.wait_for(
+                lambda screen: len(screen.rstrip("\n").split("\n")) == 12 and "Ctrl-]" in screen
+            )
+            terminal.wait_for("\nsaid later")
+            terminal.keys("C-]")
+            assert terminal.exit_status() == 0
+
+
+@needs_tmux
+def test_attached_it_can_be_stopped_and_goes_on(runtime_directory: Path) -> None:
+    counts = "i=0; while sleep 0.1; do i=$((i+1)); echo line $i; done"
+    with Running("--pipe", "-n", "count", counts) as running:
+        running.read_until(b"line 1")
+        reachable(runtime_directory)
+        with Tmux("bash", "--norc", "-i", columns=90, rows=20) as terminal:
+            terminal.keys(f"{sys.executable} -m axiom_trio attach count", "Enter")
+            terminal.wait_for("Ctrl-] leaves")
+            terminal.keys("C-z")
+            screen = terminal.wait_for("Stopped")
+            assert "attach count" in screen.split("Stopped")[0]  # it's the screen from before
+            assert "Ctrl-] leaves" not in screen
+            terminal.keys("fg; echo its status: $?", "Enter")
+            terminal.wait_for("Ctrl-] leaves")
+            terminal.keys("C-]")  # is read at once again
+            terminal.wait_for("goes on")
+            terminal.wait_for("its status: 0")
+
+
+@needs_tmux
 def test_attach_to_a_run(runtime_directory: Path) -> None:
     with Running("--pty", "-n", "echo,tick", "exec cat", "while sleep 0.2; do echo tock; done") as running:
         reachable(runtime_directory)
