@@ -154,7 +154,9 @@ class Reporter:
             self._tell(f"{self.paint('33', '⏸')} {label} idle for {silence}", after=event.cursor)
         elif isinstance(event, Restarting):
             when = f"in {format_duration(event.delay)}" if event.delay >= 0.1 else "now"
-            text = f"Failed: {why(event.exit, event.reason)}; attempt {event.attempt} starts {when}"
+            asked = event.reason == "stopped"
+            how = "Stopped, as asked" if asked else f"Failed: {why(event.exit, event.reason)}"
+            text = f"{how}; attempt {event.attempt} starts {when}"
             self._tell(f"{self.paint('33', '↻')} {label} {text}", after=event.cursor)
         elif isinstance(event, Intervention) and self._terminal and event.origin != "detected":
             first = printable(event.text.split("\n", 1)[0])
