@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from axiom_trio.cli.config import from_environment
-from axiom_trio.cli.settings import SETTINGS, convert
+from axiom_trio.cli.settings import SETTINGS
 from axiom_trio.cli.tasks import UsageError, read_text
 from axiom_trio.cli.words import Grammar
 from axiom_trio.sansio.durations import parse_duration
@@ -41,11 +41,11 @@ _WHICH = """\
                              ssh -L 8080:127.0.0.1:8080
       --token-file FILE      holds its token (-: stdin), if URL does not end in
                              #TOKEN, which other users can see while this runs
-      --json                 in JSON, an object a line
-  -h, --help                 this text
+%s  -h, --help                 this text
 
 Exit status: 0; 1 refused, failed or not found; 2 usage; 4 no such run or child;
 124 time is up."""
+_JSON = "      --json                 in JSON, an object a line\n"
 
 _TEXTS = {
     "ps": """\
@@ -66,8 +66,8 @@ Print what the children of a run have written, as it showed it, and end.
   -f, --follow               go on until the run has ended
       --cursor               say on stderr where to go on: the last cursor
   -p, --prefix TEMPLATE      '[{name}]'; fields: name id index pid time
-  -T, --timestamps           UTC time first
-      --color auto|always|never
+  -T, --timestamps           UTC time first (also if DEBUG is set)
+      --color auto|always|never  also by NO_COLOR and FORCE_COLOR (auto)
 """,
     "send": """\
 usage: axiom-trio send [options] NAME TEXT
@@ -84,6 +84,7 @@ exit status is 1).
       --secret               it may answer a prompt for a password
       --force                also where a dialog of an agent takes it for an answer
       --id ID                the same ID is never sent twice
+      --                     what follows is no option, such as -5
 """,
     "interrupt": """\
 usage: axiom-trio interrupt [options] NAME
@@ -152,6 +153,8 @@ _EXCLUDING = (
     ("tail", "after"),
     ("keys", "secret"),
     ("keys", "force"),
+    ("keys", "when"),
+    ("keys", "wait"),
 )
 
 
@@ -165,10 +168,6 @@ def _number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 16):
         raise ValueError(f"{text!r} is not a whole number")
     return int(text)
-
-
-def _regex(text: str) -> str:
-    return str(convert("include", text, "it"))
 
 
 def _when(text: str) -> str:
@@ -189,7 +188,7 @@ _OPTIONS: dict[str, dict[str, Reader]] = {
         "tail": ("", _number),
         "since": ("", parse_duration),
         "after": ("", _number),
-        "grep": ("", _regex),
+        "grep": SETTINGS["include"],
         "follow": ("f", None),
         "cursor": ("", None),
         **{name: SETTINGS[name] for name in ("prefix", "timestamps", "color")},
@@ -208,7 +207,7 @@ _OPTIONS: dict[str, dict[str, Reader]] = {
     "restart": {},
     "add": {"name": ("n", _text), "pty": ("", None), "pipe": ("", None)},
     "wait": {
-        "match": ("", _regex),
+        "match": SETTINGS["include"],
         "exit": ("", None),
         "after": ("", _number),
         "timeout": ("", parse_duration),
@@ -258,9 +257,11 @@ def _parse(verb: Verb, argv: Sequence[str], environ: Mapping[str, str], program:
         except ValueError as error:
             raise UsageError(f"{where}: {error}") from None
 
-    given, words, behind = Grammar(verb, known, once={}, convert=read).scan(argv)
+    hint = "; if it is the text, write -- before it" if verb == "send" else ""
+    grammar = Grammar(verb, known, once={}, convert=read, quoting=verb == "add", hint=hint)
+    given, words, behind = grammar.scan(argv)
     if "help" in given:
-        return _TEXTS[verb] + _WHICH
+        return _TEXTS[verb] + _WHICH % ("" if verb == "attach" else _JSON)
     words += behind or []
     least, most, hint = _ARGUMENTS[verb]
     if not least <= len(words) <= most:
@@ -283,6 +284,8 @@ def _parse(verb: Verb, argv: Sequence[str], environ: Mapping[str, str], program:
             text = read_text(given["file"]).removesuffix("\n")
     if verb == "add":
         text, words = words[0], []
+        if not text.strip():
+            raise UsageError("the COMMAND is empty; write what to run, such as 'make test'")
     if verb == "logs":
         given = {**from_environment(environ), **given}
     if "run" not in given and "url" not in given and environ.get("AXIOM_RUN_ID"):
