@@ -12,7 +12,7 @@ import trio
 from axiom_trio.cli import say
 from axiom_trio.cli.attach_figures import Figures
 from axiom_trio.cli.telling import ending, what_happened
-from axiom_trio.cli.verb_attach import LOOK_BACK, show_in_full
+from axiom_trio.cli.verb_attach import LOOK_BACK, FullView, look_anew, stop_here
 from axiom_trio.sansio.cursor import Batch
 from axiom_trio.sansio.events import Completed, Started
 from axiom_trio.sansio.names import printable
@@ -70,6 +70,7 @@ class RunView:
         self._with_footer = can_have_footer(os.environ)
         self._figures = Figures(client.hello.started_at, color=self._color)
         self._editor = Editor(lambda beginning: complete(beginning, self._mirrors()))
+        self._in_full: FullView | None = None
         self._keyboard: Keyboard
         self._nursery: trio.Nursery
         self._labels: dict[str, str] = {}
@@ -251,10 +252,13 @@ class RunView:
             await self._tell(f"[{printable(child.name)}] has ended; axiom-trio logs shows what it wrote")
         else:
             try:
+                self._in_full = FullView(self._sink, self._keyboard)
                 async with self._again() as client:
-                    await show_in_full(client, child, self._sink, self._keyboard, self._nursery)
+                    await self._in_full.show(client, child, self._nursery)
             except (ConnectError, RequestError) as error:
                 await self._tell(f"✗ {error}")
+            finally:
+                self._in_full = None
 
     async def _restart(self) -> None:
         await self._request(self._client.restart, "is started again")
@@ -292,14 +296,12 @@ class RunView:
             async for signum in signals:
                 if signum in leave:
                     await self._leave()
-                elif signum == signal.SIGWINCH:
-                    self._sink.resized()
-                    self._keyboard.nudge()
-                elif signum == signal.SIGTSTP:
-                    await self._sink.suspend()
-                    self._keyboard.stop()
-                if signum in (signal.SIGTSTP, signal.SIGCONT) and self._keyboard.continued():
-                    self._sink.resume()
+                elif signum != signal.SIGTSTP:
+                    look_anew(self._sink, self._keyboard)
+                elif self._in_full is not None:
+                    self._in_full.stop()
+                else:
+                    await stop_here(self._sink, self._keyboard)
 
     def _on_foreground(self, foreground: bool) -> None:
         if foreground:

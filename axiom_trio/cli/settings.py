@@ -91,8 +91,7 @@ def _file_name(text: str) -> str:
     return text
 
 
-def regex(text: str) -> str:
-    """A regular expression over bytes, checked."""
+def _regex(text: str) -> str:
     import re
 
     try:
@@ -178,9 +177,9 @@ SETTINGS: dict[str, tuple[str, Callable[[str], Any] | None]] = {
     "flush-interval": ("", parse_duration),
     "progress": ("", _choice("auto", "always", "never")),
     "timings": ("", None),
-    "include": ("", regex),
-    "exclude": ("", regex),
-    "highlight": ("", regex),
+    "include": ("", _regex),
+    "exclude": ("", _regex),
+    "highlight": ("", _regex),
     "on": ("", _rules),
     "rules": ("", _file_name),
     "rule-set": ("", _names),

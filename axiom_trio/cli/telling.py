@@ -30,8 +30,8 @@ def what_happened(event: Event, label: str, paint: Paint) -> str:
         return f"{paint('33', '⏸')} {label} idle for {silence}"
     if isinstance(event, Restarting):
         when = f"in {format_duration(event.delay)}" if event.delay >= 0.1 else "now"
-        text = f"Failed: {why(event.exit, event.reason)}; attempt {event.attempt} starts {when}"
-        return f"{paint('33', '↻')} {label} {text}"
+        how = "Stopped, as asked" if event.reason == "stopped" else f"Failed: {why(event.exit, event.reason)}"
+        return f"{paint('33', '↻')} {label} {how}; attempt {event.attempt} starts {when}"
     if isinstance(event, Intervention) and event.origin != "detected":
         first = printable(event.text.split("\n", 1)[0])
         return f"{paint('1;33', '⚡')} Intervention #{event.count} in {label}: {first}"

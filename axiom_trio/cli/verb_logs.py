@@ -130,7 +130,9 @@ class _Logs:
             self._pending.append(text)
             self._size += len(text)
         else:
-            self._tail.extend(text.splitlines(keepends=True) if not self._json else [text])
+            if self._tail and not self._tail[-1].endswith(b"\n"):  # a line given out in pieces
+                text = self._tail.pop() + text
+            self._tail += re.findall(rb"[^\n]*\n|[^\n]+", text)  # what ends in \r is part of a line
 
     def _flush_tail(self) -> None:
         if self._tail is not None:

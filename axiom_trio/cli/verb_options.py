@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from axiom_trio.cli.config import from_environment
-from axiom_trio.cli.settings import SETTINGS, regex
+from axiom_trio.cli.settings import SETTINGS
 from axiom_trio.cli.tasks import UsageError, read_text
 from axiom_trio.cli.words import Grammar
 from axiom_trio.sansio.durations import parse_duration
@@ -41,11 +41,11 @@ _WHICH = """\
                              ssh -L 8080:127.0.0.1:8080
       --token-file FILE      holds its token (-: stdin), if URL does not end in
                              #TOKEN, which other users can see while this runs
-      --json                 in JSON, an object a line
-  -h, --help                 this text
+%s  -h, --help                 this text
 
 Exit status: 0; 1 refused, failed or not found; 2 usage; 4 no such run or child;
 124 time is up."""
+_JSON = "      --json                 in JSON, an object a line\n"
 
 _TEXTS = {
     "ps": """\
@@ -66,8 +66,8 @@ Print what the children of a run have written, as it showed it, and end.
   -f, --follow               go on until the run has ended
       --cursor               say on stderr where to go on: the last cursor
   -p, --prefix TEMPLATE      '[{name}]'; fields: name id index pid time
-  -T, --timestamps           UTC time first
-      --color auto|always|never
+  -T, --timestamps           UTC time first (also if DEBUG is set)
+      --color auto|always|never  also by NO_COLOR and FORCE_COLOR (auto)
 """,
     "send": """\
 usage: axiom-trio send [options] NAME TEXT
@@ -84,6 +84,7 @@ exit status is 1).
       --secret               it may answer a prompt for a password
       --force                also where a dialog of an agent takes it for an answer
       --id ID                the same ID is never sent twice
+      --                     what follows is no option, such as -5
 """,
     "interrupt": """\
 usage: axiom-trio interrupt [options] NAME
@@ -154,6 +155,8 @@ _EXCLUDING = (
     ("tail", "after"),
     ("keys", "secret"),
     ("keys", "force"),
+    ("keys", "when"),
+    ("keys", "wait"),
 )
 
 
@@ -187,7 +190,7 @@ _OPTIONS: dict[str, dict[str, Reader]] = {
         "tail": ("", _number),
         "since": ("", parse_duration),
         "after": ("", _number),
-        "grep": ("", regex),
+        "grep": SETTINGS["include"],
         "follow": ("f", None),
         "cursor": ("", None),
         **{name: SETTINGS[name] for name in ("prefix", "timestamps", "color")},
@@ -206,7 +209,7 @@ _OPTIONS: dict[str, dict[str, Reader]] = {
     "restart": {},
     "add": {"name": ("n", _text), "pty": ("", None), "pipe": ("", None)},
     "wait": {
-        "match": ("", regex),
+        "match": SETTINGS["include"],
         "exit": ("", None),
         "after": ("", _number),
         "timeout": ("", parse_duration),
@@ -237,9 +240,11 @@ class VerbOptions:
 
 def parse_verb(verb: Verb, argv: Sequence[str], environ: Mapping[str, str]) -> VerbOptions | str:
     """Understand the words after `axiom-trio VERB`; see `options.parse`."""
-    given, words, behind = Grammar(verb, _OPTIONS[verb] | _COMMON).scan(argv)
+    hint = "; if it is the text, write -- before it" if verb == "send" else ""
+    grammar = Grammar(verb, _OPTIONS[verb] | _COMMON, quoting=verb == "add", hint=hint)
+    given, words, behind = grammar.scan(argv)
     if "help" in given:
-        return _TEXTS[verb] + _WHICH
+        return _TEXTS[verb] + _WHICH % ("" if verb == "attach" else _JSON)
     words += behind or []
     least, most, hint = _ARGUMENTS[verb]
     if not least <= len(words) <= most:
@@ -262,6 +267,8 @@ def parse_verb(verb: Verb, argv: Sequence[str], environ: Mapping[str, str]) -> V
             text = read_text(given["file"]).removesuffix("\n")
     if verb == "add":
         text, words = words[0], []
+        if not text.strip():
+            raise UsageError("the COMMAND is empty; write what to run, such as 'make test'")
     if verb == "logs":
         given = {**from_environment(environ), **given}
     if "run" not in given and "url" not in given and environ.get("AXIOM_RUN_ID"):

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+_DASH = {"run": "- is no COMMAND", "add": "- is no COMMAND", "replay": "- is no directory"}
+
+
 class Grammar:
     """The options of a verb.
 
@@ -23,6 +26,7 @@ class Grammar:
             option may stand again and again, and adds to it.
         once: Those that name one file, and may stand only once.
         quoting: Whether words may be parts of a command that should have been quoted.
+        hint: What to say of one that is no option, behind other words.
     """
 
     def __init__(
@@ -32,12 +36,14 @@ class Grammar:
         *,
         once: Sequence[str] = (),
         quoting: bool = False,
+        hint: str = "",
     ) -> None:
         self._verb = verb
         self._options = {**options, "help": ("h", None)}
         self._once = once
         self._short = {short: name for name, (short, _) in self._options.items() if short}
         self._quoting = quoting
+        self._hint = hint
 
     def scan(self, argv: Sequence[str]) -> tuple[dict[str, Any], list[str], list[str] | None]:
         """Sort the words into options, other words, and those behind `:::` (None if there is none)."""
@@ -64,13 +70,16 @@ class Grammar:
     def _take_short(self, given: dict[str, Any], word: str, words: Iterator[str], others: list[str]) -> None:
         """Take a word such as `-T`, `-j4`, `-j=4` or `-Tqj 4`."""
         if word == "-":
-            hint = "; to read commands from standard input, write -f -" if self._quoting else ""
-            raise UsageError(f"- is no {'COMMAND' if self._quoting else 'directory'}{hint}")
+            what = _DASH.get(self._verb, "there is no option -")
+            read = "commands " if self._verb == "run" else ""
+            hint = f"; to read {read}from standard input, write -f -" if "file" in self._options else ""
+            raise UsageError(what + hint)
         if word[1:] in self._options:  # else -pty would be a prefix "ty"
             raise UsageError(f"there is no option {word}; did you mean -{word}?")
         for place, letter in enumerate(word[1:], 2):
             name, rest = self._short.get(letter, letter), word[place:]
-            if rest and name in self._options and self._options[name][1] is not None:
+            takes_value = name in self._options and self._options[name][1] is not None
+            if rest and (takes_value or (rest[0] == "=" and name in self._options)):
                 self._take(given, name, f"-{letter}", rest.removeprefix("="), words, others)
                 return
             self._take(given, name, f"-{letter}", None, words, others)
@@ -86,7 +95,9 @@ class Grammar:
     ) -> None:
         quote = "; if it is part of a command, quote that command" if self._quoting and others else ""
         if name not in self._options:
-            hint = near(name, self._options, "--") or quote or f"; axiom-trio {self._verb} --help lists all"
+            text = self._hint if others else ""
+            hint = near(name, self._options, "--") or quote or text
+            hint = hint or f"; axiom-trio {self._verb} --help lists all"
             raise UsageError(f"there is no option {label}{hint}")
         read = self._options[name][1]
         if read is None:

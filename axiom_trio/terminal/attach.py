@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from axiom_trio.terminal.keyboard import Keyboard
     from axiom_trio.terminal.sink import RawTerminal, TerminalSink
 
-_RECENT: Final = 64 * 1024  # bytes of its output that are shown again
+RECENT: Final = 64 * 1024
+"""Bytes of its output that are shown again."""
 _TYPED_AHEAD: Final = 64  # reads of the keyboard that a child which doesn't read may lag
 # Ctrl-], and what it is where a program has asked for keys to be told in another way.
 _LEAVE: Final = re.compile(rb"\x1d|\x1b\[93;5u|\x1b\[27;5;93~")
@@ -124,7 +125,7 @@ async def attach_to(
     async with sink.taken() as terminal:
         make = _Screen if child.tty else _Lines
         with make(sink, keyboard, child, terminal) as view:
-            await _show(child, view, recent[-_RECENT:], events)
+            await _show(child, view, recent[-RECENT:], events)
 
 
 async def _show(child: Shown, view: _Screen | _Lines, recent: bytes, events: AsyncIterable[Event]) -> None:
@@ -156,15 +157,15 @@ async def _recent(events: Subscription, child: Child, end: int) -> bytes:
         if isinstance(event, Output) and event.child == child.id:
             pieces.append(event.data)
             size += len(event.data)
-            while len(pieces) > 1 and size - len(pieces[0]) >= _RECENT:
+            while len(pieces) > 1 and size - len(pieces[0]) >= RECENT:
                 size -= len(pieces.popleft())
                 whole = False
         last = event.to_cursor - 1 if isinstance(event, Gap) else event.cursor
         if last >= end - 1:
             break
     data = b"".join(pieces)
-    if len(data) > _RECENT or not whole:
-        data = data[-_RECENT:]
+    if len(data) > RECENT or not whole:
+        data = data[-RECENT:]
         data = data[data.find(b"\n") + 1 :]
     return data
 
@@ -251,6 +252,7 @@ class _Lines:
         self._filter = EscapeFilter("color")
         self._editor = Editor()
         self._note = ""
+        self._text = b""  # what is drawn again when the terminal has another size
         self._size = sink.size
 
     def __enter__(self) -> Self:
@@ -260,11 +262,13 @@ class _Lines:
 
     async def begin(self, recent: bytes) -> None:
         """Show where it stands."""
-        self._recent = recent
+        self._text = self._filter.feed(recent)
+        await self._draw()
+
+    async def _draw(self) -> None:
         rows, _ = self._size = self._sink.size
-        text = self._filter.feed(recent)
         region = b"\x1b[1;%dr\x1b[%d;1H" % (rows - 1, rows - 1)
-        await self._terminal.write(CLEAR + region + text + b"\x1b7" + self._line())
+        await self._terminal.write(CLEAR + region + self._text + b"\x1b7" + self._line())
 
     async def show(self, event: Event) -> None:
         """Show a line of it."""
@@ -276,6 +280,7 @@ class _Lines:
         elif isinstance(event, Gap):
             text = self._filter.end() + f"\n… {event.lines} lines are not shown\n".encode()
         if text:
+            self._text = self._text[-RECENT:] + text
             await self._terminal.write(b"\x1b8" + text + b"\x1b7" + self._line())
 
     async def serve(self, scope: trio.CancelScope) -> None:
@@ -292,7 +297,7 @@ class _Lines:
                         nursery.start_soon(self._send, action.text)
                         self._editor.remember()
                 if self._size != self._sink.size:
-                    await self.begin(self._recent)
+                    await self._draw()
                 await self._terminal.write(self._line())
 
     async def _send(self, text: str) -> None:

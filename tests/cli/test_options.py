@@ -244,6 +244,7 @@ def test_a_file_of_settings_only(empty_directory: Path) -> None:
         (["--allow-host", "a/b", "--listen", "0"], "--allow-host: 'a/b' is no HOST or HOST:PORT"),
         (["--allow-host", "a", "x"], "allow-host says who may ask for the page; give --listen PORT too"),
         (["--listen-anywhere", "x"], "listen-anywhere says who may ask for the page; give --listen PORT too"),
+        (["-T=3"], "-T takes no value, so leave out '3'"),
         (["--pad=yes"], "--pad takes no value, so leave out 'yes'"),
         (["x", "-j"], "-j needs a value after it; axiom-trio run --help shows which"),
         (["x", "--names"], "--names needs a value after it"),

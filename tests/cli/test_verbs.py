@@ -103,6 +103,32 @@ def test_logs(run: Running) -> None:
     one_sentence(verb("logs", "--after", "999999"), 1, "no event 999999")
 
 
+def test_a_tail_has_whole_lines(runtime_directory: Path) -> None:
+    drawn = b"1 %\r99 %\rdone\n"
+    long = "head -c 200000 /dev/zero | tr '\\0' x"
+    line = f"{long}; echo; printf '1 %%\\r99 %%\\rdone\\n'; exec sleep 1000"
+    with Running("--pipe", "-n", "a", line) as running:
+        running.read_until(b"done")
+        reachable(runtime_directory)
+        assert verb("logs", "a", "--tail", "1").stdout == b"[a] " + drawn
+        assert verb("logs", "a", "--tail", "2").stdout == b"[a] " + b"x" * 200_000 + b"\n[a] " + drawn
+        assert verb("stop", "--grace", "100ms").status == 0
+
+
+def test_ps_shows_a_path_in_the_home_directory_alone_with_a_tilde(run: Running, tmp_path: Path) -> None:
+    here = os.getcwd()
+
+    def shown(home: str) -> str:
+        return verb("ps", HOME=home).stdout.decode().splitlines()[0]
+
+    assert "  ~  " in shown(here)
+    assert "  ~  " in shown(here + "/")
+    parent, _, name = here.rpartition("/")
+    assert f"  ~/{name}  " in shown(parent)
+    for home in (here[:-1], "/", parent[1:], name):
+        assert f"  {here}  " in shown(home)
+
+
 def test_logs_follow_to_the_end(run: Running) -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "axiom_trio", "logs", "--follow", "--tail", "1"],
@@ -191,7 +217,9 @@ def test_interrupt_restart_add_stop(run: Running, tmp_path: Path) -> None:
     wait_until(lambda: b"here" in verb("logs", "new").stdout)
     assert verb("wait", "new", "--timeout", "50ms").status == 124
     assert verb("stop").status == 0
-    run.finish()
+    told = run.finish().stderr
+    assert "[quiet] Stopped, as asked; attempt 2 starts now\n" in told
+    assert "SIGTERM; attempt" not in told
     one_sentence(verb("stop"), 4, "no run goes on")
 
 
@@ -305,6 +333,14 @@ def test_a_directory_that_cannot_be_used_harms_nobody(runtime_directory: Path, t
         (["stop", "--token-file", "x"], "goes with --url"),
         (["stop", "--url", "http://127.0.0.1:1/", "--token-file", "/nonexistent"], "cannot read"),
         (["restart", "a", "--nope"], "no option --nope"),
+        (["send", "a", "b", "--keys", "--when", "idle"], "--keys and --when exclude each other"),
+        (["send", "a", "b", "--keys", "--wait", "3s"], "--keys and --wait exclude each other"),
+        (["send", "a", "-5"], "no option -5; if it is the text, write -- before it"),
+        (["send", "a", "-"], "no option -; to read from standard input, write -f -"),
+        (["add", "ls", "-l"], "no option -l; if it is part of a command, quote that command"),
+        (["add", " "], "COMMAND is empty; write what to run"),
+        (["logs", "-"], "no option -\n"),
+        (["wait", "a", "--match", "("], "wait: --match: '(' is no regular expression"),
         (["stap"], "did you mean stop?"),
         (["attach", "--json"], "for people"),
         (["attach"], "needs a terminal"),
@@ -312,6 +348,11 @@ def test_a_directory_that_cannot_be_used_harms_nobody(runtime_directory: Path, t
 )
 def test_usage(words: list[str], part: str) -> None:
     one_sentence(verb(*words), 2, part)
+
+
+def test_the_help_of_attach_has_no_option_that_it_refuses() -> None:
+    assert b"--json " in verb("ps", "--help").stdout
+    assert b"--json" not in verb("attach", "--help").stdout
 
 
 @pytest.mark.parametrize(
@@ -354,6 +395,44 @@ RUN = ("exec cat", "while sleep 0.2; do echo tock; done", "exit 3")
 def row_of(screen: str, name: str) -> str:
     """A child's row in the footer."""
     return next((line for line in screen.splitlines() if re.match(rf"(▶| ) {name} ", line)), "")
+
+
+@needs_tmux
+def test_what_came_while_attached_stays_when_the_size_changes(runtime_directory: Path) -> None:
+    with Running("--pipe", "--stdin", "pipe", "-n", "echo", "echo ready; exec cat") as running:
+        running.read_until(b"ready")
+        reachable(runtime_directory)
+        with Tmux(sys.executable, "-m", "axiom_trio", "attach", "echo", columns=90, rows=20) as terminal:
+            terminal.wait_for("Ctrl-] leaves")
+            terminal.keys("said later", "Enter")
+            terminal.wait_for("\nsaid later")
+            terminal.resize(60, 12)
+            terminal.wait_for(
+                lambda screen: len(screen.rstrip("\n").split("\n")) == 12 and "Ctrl-]" in screen
+            )
+            terminal.wait_for("\nsaid later")
+            terminal.keys("C-]")
+            assert terminal.exit_status() == 0
+
+
+@needs_tmux
+def test_attached_it_can_be_stopped_and_goes_on(runtime_directory: Path) -> None:
+    counts = "i=0; while sleep 0.1; do i=$((i+1)); echo line $i; done"
+    with Running("--pipe", "-n", "count", counts) as running:
+        running.read_until(b"line 1")
+        reachable(runtime_directory)
+        with Tmux("bash", "--norc", "-i", columns=90, rows=20) as terminal:
+            terminal.keys(f"{sys.executable} -m axiom_trio attach count", "Enter")
+            terminal.wait_for("Ctrl-] leaves")
+            terminal.keys("C-z")
+            screen = terminal.wait_for("Stopped")
+            assert "attach count" in screen.split("Stopped")[0]  # it's the screen from before
+            assert "Ctrl-] leaves" not in screen
+            terminal.keys("fg; echo its status: $?", "Enter")
+            terminal.wait_for("Ctrl-] leaves")
+            terminal.keys("C-]")  # is read at once again
+            terminal.wait_for("goes on")
+            terminal.wait_for("its status: 0")
 
 
 @needs_tmux
