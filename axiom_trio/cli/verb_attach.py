@@ -132,16 +132,17 @@ class _Live:
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         for event in self._first:
-            yield event
+            yield self._seen(event)
         async for message in self._messages:
             if message["type"] == "end":
                 return
-            event_now = from_wire(message)
-            if event_now is None:
-                continue
-            if isinstance(event_now, Completed):
-                self.completed = event_now
-            yield event_now
+            if (event_now := from_wire(message)) is not None:
+                yield self._seen(event_now)
+
+    def _seen(self, event: Event) -> Event:
+        if isinstance(event, Completed):
+            self.completed = event
+        return event
 
 
 async def _heed(scope: trio.CancelScope, sink: TerminalSink, keyboard: Keyboard) -> None:
