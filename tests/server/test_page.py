@@ -247,8 +247,11 @@ async def test_survives_a_reload(browser: Chromium) -> None:
             await page.key("t")
             await puppet.send(numbered(300, 1) + b"open")
             await page.wait(f"{LINES}.at(-1) === 'open'")
+            await aggregator.children[0].intervene("line of ours")
+            await page.wait("document.querySelector('main .row.sent .badge.unconfirmed') !== null")
             await page.reload()
             await page.see("line 000300")
+            await page.wait("document.querySelector('main .row.sent .badge.unconfirmed') !== null")
             await puppet.send(b" and ended\n")
             await page.wait(f"{LINES}.at(-1) === 'open and ended'", "for the line that was open meanwhile")
             assert await page.eval(f"{LINES}.length") == 302
@@ -327,6 +330,8 @@ async def test_who_ended_in_what_was_missed_has_ended(
             await page.wait(f"{MARKS}.some((text) => text.includes('skipped'))")
             await page.wait("document.querySelector('#children li.failed')?.innerText.includes('exit 7')")
             assert not await page.eval(f"{MARKS}.some((text) => text.includes('exit 7'))")
+            detail = "document.querySelector('#children li:nth-child(2) .detail').innerText"
+            await page.wait(f"{detail}.startsWith('silent ')")  # else that is what is cut
 
 
 async def test_the_end_of_a_run_is_shown_though_the_page_is_behind(browser: Chromium) -> None:

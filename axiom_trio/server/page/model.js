@@ -198,4 +198,9 @@ export class Run {
     this.receipts.set(receipt, { state, reason });
     if (this.receipts.size > RECEIPTS) this.receipts.delete(this.receipts.keys().next().value);
   }
+
+  /** What history says became of a message: what is known is newer. */
+  oldReceipt(data) {
+    if (!this.receipts.has(data.receipt) && this.receipts.size < RECEIPTS) this.receipt(data);
+  }
 }
