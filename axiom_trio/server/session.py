@@ -163,6 +163,7 @@ class Session:
 
     async def _follow(self, feed: Feed, scope: trio.CancelScope, nursery: trio.Nursery) -> None:
         with scope:
+            await trio.lowlevel.checkpoint()  # of many that came together only the last does anything
             await feed.run()
             nursery.cancel_scope.cancel(reason="the run has ended")
 
