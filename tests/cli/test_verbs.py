@@ -263,6 +263,19 @@ def test_wait_has_lines_begin_where_they_do(runtime_directory: Path) -> None:
         verb("stop", "--grace", "100ms")
 
 
+def test_add_where_the_directory_is_gone(run: Running, tmp_path: Path) -> None:
+    line = f"mkdir gone; cd gone; rmdir ../gone; exec {sys.executable} -m axiom_trio add true"
+    done = subprocess.run(
+        ["sh", "-c", line],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    one_sentence(Result(done.returncode, done.stdout, done.stderr), 1, "is gone")
+
+
 def test_a_request_that_is_too_long_is_said_to_be(run: Running, tmp_path: Path) -> None:
     (tmp_path / "text").write_bytes(b"x" * 400_000)
     one_sentence(verb("send", "quiet", "--file", str(tmp_path / "text")), 1, "64 KiB")
