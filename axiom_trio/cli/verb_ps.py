@@ -82,8 +82,7 @@ def _show(options: VerbOptions, run: str, info: RunInfo | None, problem: str, *,
     if len(command) > _COMMAND:
         command = command[: _COMMAND - 1] + "…"
     age = format_duration(time.time() - info.started_at, running=True)
-    where = info.cwd.replace(os.path.expanduser("~"), "~", 1)
-    out(f"run {info.short_id}  pid {info.pid}  {age}  {printable(where)}  {command}")
+    out(f"run {info.short_id}  pid {info.pid}  {age}  {printable(_where(info.cwd))}  {command}")
     rows = [_HEAD, *map(_row, info.children)]
     widths = [max(len(row[place]) for row in rows) for place in range(len(_HEAD))]
     for row in rows:
@@ -92,6 +91,13 @@ def _show(options: VerbOptions, run: str, info: RunInfo | None, problem: str, *,
             for place, (text, width) in enumerate(zip(row, widths, strict=True))
         ]
         out(("  " + "  ".join(cells)).rstrip())
+
+
+def _where(directory: str) -> str:
+    home = os.path.expanduser("~")
+    if directory == home or directory.startswith(home + "/"):
+        return "~" + directory[len(home) :]
+    return directory
 
 
 def _row(child: ChildInfo) -> tuple[str, ...]:

@@ -79,6 +79,9 @@ def test_ps(run: Running) -> None:
         ["quiet", "running"],
         ["gone", "exit"],
     ]
+    here = os.getcwd()
+    for home, where in (("/", here), (here, "~"), (os.path.dirname(here), f"~/{os.path.basename(here)}")):
+        assert f"  {where}  axiom-trio run" in verb("ps", HOME=home).stdout.decode()
     told = json.loads(verb("ps", "--json").stdout)
     assert told["answers"]
     assert [child["name"] for child in told["children"]] == ["talk", "quiet", "gone"]
