@@ -356,6 +356,7 @@ async def test_the_end_of_a_run_is_shown_though_the_page_is_behind(browser: Chro
         await page.see("all 1 have ended")
         await page.wait("document.getElementById('connection').innerText === 'ended'")
         assert len(await page.eval(LINES)) == 300
+        await page.wait("document.getElementById('totals').innerText === '0 of 1 active · 300 lines · 0/s'")
         page.problems.clear()  # refused connections
 
 
