@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import asynccontextmanager
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import trio
 import axiom_trio
 from axiom_trio import JournalSink, PtyExecutor
 from axiom_trio.sansio.escapes import EscapeFilter
+from axiom_trio.server.host import Host
 from axiom_trio.server.stream import ViewerStream
 from axiom_trio.testing import Puppet
 from tests.browser import MISSING, PROGRAM, Chromium
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
-    from axiom_trio import StreamAggregator
+    from axiom_trio import Child, StreamAggregator
     from axiom_trio.server.serve import Server
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason=MISSING)
@@ -196,6 +198,32 @@ async def test_intervenes_and_shows_what_became_of_it(browser: Chromium) -> None
             await page.click("#stop")
             await page.see("stopped after")
             await page.wait("document.getElementById('stop').disabled")
+
+
+async def test_who_is_restarted_after_its_end_is_chosen_and_a_refusal_goes(
+    browser: Chromium, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running() as aggregator:
+
+        def again(ended: Child) -> Child:
+            return aggregator.start_soon(Puppet(label="again", takes_input=True), name=ended.name)
+
+        monkeypatch.setattr("axiom_trio.server.serve.Host", partial(Host, again=again))
+        async with serving(aggregator) as server, browser.page(server.control_url) as page:
+            (puppet,) = await start(aggregator, "puppet")
+            await page.wait("!document.getElementById('send').disabled")
+            puppet.end(1)
+            await page.wait("document.getElementById('send').disabled")
+            await page.click("#restart")
+            await page.click("#restart")
+            await page.wait("app.run.children.size === 2 && !document.getElementById('send').disabled")
+            await page.eval("globalThis.setTimeout = (soon) => soon()")
+            await page.eval("app.run.child('nobody'), app.steer.update(), app.steer.choose('nobody')")
+            await page.click("#interrupt")
+            await page.wait(
+                "document.getElementById('banner').hidden"
+                " && document.getElementById('banner').textContent.includes('there is no child')"
+            )
 
 
 async def test_a_message_is_sent_once_though_its_answer_was_lost(browser: Chromium) -> None:
