@@ -60,7 +60,6 @@ class _Logs:
         self._tail: deque[bytes] | None = None
         if options.get("tail") is not None:
             self._tail = deque(maxlen=options.get("tail"))
-        self._lost = 0
         self._pending: list[bytes] = []
         self._size = 0
         self._cursor = options.get("after", -1)
@@ -103,7 +102,6 @@ class _Logs:
             return
         if isinstance(event, Gap):
             if event.events:
-                self._lost += event.bytes
                 say(
                     f"axiom-trio logs: the run no longer has {event.lines} lines ({event.bytes} bytes) "
                     f"from before event {event.to_cursor}\n"

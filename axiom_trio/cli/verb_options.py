@@ -120,7 +120,8 @@ usage: axiom-trio wait [options] NAME [--match REGEX | --exit]
 Wait until a child has written something, or has ended. What it has written
 before counts, so nothing is missed.
 
-      --match REGEX          until this is found in what it writes
+      --match REGEX          until this is found in what it writes; ^ and $ are
+                             where a line begins and ends
       --exit                 until it has ended; 1 if it failed (the default)
       --after CURSOR         look only at what came after this event
       --timeout DURATION     how long; then the exit status is 124

@@ -42,7 +42,7 @@ async def _wait(options: VerbOptions, client: Client, child: ChildInfo) -> int:
         if child.exit is not None:
             return _ended(options, child)
         after = client.hello.cursor
-    regex = None if pattern is None else re.compile(pattern.encode())
+    regex = None if pattern is None else re.compile(pattern.encode(), re.MULTILINE)
     search = _Search(regex)
     # What it wrote may be gone, and its end with it: then the figures say when we have seen all there was.
     over = child.exit is not None
@@ -89,15 +89,19 @@ class _Search:
             return None
         error = data["kind"] == "error"
         seen = self._seen[error] + self._plain[error].feed(data_of(data))
-        if (match := self._regex.search(seen)) is not None:
+        if (match := self._regex.search(seen, self._cut[error])) is not None:
             return match[0]
-        self._seen[error] = seen[-_HELD:]
+        if len(seen) > _HELD:
+            # One byte more than is searched: where it's cut no line begins.
+            seen, self._cut[error] = seen[-_HELD - 1 :], 1
+        self._seen[error] = seen
         return None
 
     def clear(self) -> None:
         """What comes next doesn't go on from what came before."""
         self._plain = {True: PlainText(), False: PlainText()}
         self._seen = {True: b"", False: b""}
+        self._cut = {True: 0, False: 0}
 
 
 def _found(options: VerbOptions, child: ChildInfo, found: bytes, cursor: int) -> int:

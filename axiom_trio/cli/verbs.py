@@ -209,7 +209,12 @@ def _told(options: VerbOptions, child: ChildInfo, what: str) -> int:
 async def _add(options: VerbOptions) -> int:
     pty = True if options.get("pty") else False if options.get("pipe") else None
     # Where the run is perhaps on another machine, its own directory is meant.
-    cwd = None if options.get("url") is not None else os.getcwd()
+    try:
+        cwd = None if options.get("url") is not None else os.getcwd()
+    except OSError:
+        raise Failure(
+            FAILED, "the directory that this is started in is gone, and it would run there"
+        ) from None
     async with connected(options) as client:
         with answering():
             task, name = await client.add(options.text or "", name=options.get("name"), cwd=cwd, pty=pty)

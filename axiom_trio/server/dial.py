@@ -83,7 +83,9 @@ def _port(url: str, token: str | None) -> Port:
     token = token or parts.fragment
     if not token:
         raise ConnectError("the token is missing: give it in a file, or as the URL's part behind #")
-    return Port(f"ws://{parts.netloc}/ws", token)
+    if not (token.isascii() and token.isprintable()):
+        raise ConnectError("the token must be a word of letters, digits, - and _, as the run has printed it")
+    return Port(f"ws://{parts.netloc.rpartition('@')[2]}/ws", token)
 
 
 def _is_loopback(host: str) -> bool:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _AT_ONCE: Final = 32
 _MOST_UNANSWERED: Final = 64  # then it asks, and does not listen
+_ANEW: Final = 0.05  # seconds before a subscription that takes another's place is served
 _SILENT: Final = 2.0  # seconds after which a child counts as idle
 _FAREWELL: Final = 2.0  # seconds for what is left
 _HISTORY: Final = 1024 * 1024
@@ -113,10 +114,12 @@ class Session:
             except (TypeError, ValueError, OverflowError) as error:
                 self._refuse(nursery, id_, "bad-message", f"subscribe: {error}")
                 return
+            pause = 0.0
             if self._feed is not None:
                 self._feed.cancel(reason="it subscribed anew")
+                pause = _ANEW
             self._feed = trio.CancelScope()
-            nursery.start_soon(self._follow, feed, self._feed, nursery)
+            nursery.start_soon(self._follow, feed, self._feed, nursery, pause)
         elif self._unanswered >= _AT_ONCE:
             self._refuse(nursery, id_, "busy", "there are 32 requests without an answer")
         else:
@@ -161,8 +164,9 @@ class Session:
             raise RequestError("forbidden", "this needs the control token: only looking on is allowed")
         return act
 
-    async def _follow(self, feed: Feed, scope: trio.CancelScope, nursery: trio.Nursery) -> None:
+    async def _follow(self, feed: Feed, scope: trio.CancelScope, nursery: trio.Nursery, pause: float) -> None:
         with scope:
+            await trio.sleep(pause)  # of many that come together only the last does anything
             await feed.run()
             nursery.cancel_scope.cancel(reason="the run has ended")
 

@@ -79,6 +79,9 @@ def test_ps(run: Running) -> None:
         ["quiet", "running"],
         ["gone", "exit"],
     ]
+    here = os.getcwd()
+    for home, where in (("/", here), (here, "~"), (os.path.dirname(here), f"~/{os.path.basename(here)}")):
+        assert f"  {where}  axiom-trio run" in verb("ps", HOME=home).stdout.decode()
     told = json.loads(verb("ps", "--json").stdout)
     assert told["answers"]
     assert [child["name"] for child in told["children"]] == ["talk", "quiet", "gone"]
@@ -282,6 +285,33 @@ def test_several_runs(run: Running, runtime_directory: Path) -> None:
         assert verb("stop", "--run", other["shortId"]).status == 0
 
 
+def test_wait_has_lines_begin_where_they_do(runtime_directory: Path) -> None:
+    long = "printf A; head -c 300000 /dev/zero | tr '\\0' x; echo; echo ready"
+    with Running("-n", "long,other", "--output", "none", long, "exec sleep 1000"):
+        reachable(runtime_directory)
+        assert verb("wait", "long", "--match", "^ready$").stdout == b"[long] ready\n"
+        one_sentence(verb("wait", "long", "--match", "^x"), 1, "nothing that it wrote matched")
+        verb("stop", "--grace", "100ms")
+
+
+def test_add_where_the_directory_is_gone(run: Running, tmp_path: Path) -> None:
+    line = f"mkdir gone; cd gone; rmdir ../gone; exec {sys.executable} -m axiom_trio add true"
+    done = subprocess.run(
+        ["sh", "-c", line],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    one_sentence(Result(done.returncode, done.stdout, done.stderr), 1, "is gone")
+
+
+def test_a_request_that_is_too_long_is_said_to_be(run: Running, tmp_path: Path) -> None:
+    (tmp_path / "text").write_bytes(b"x" * 400_000)
+    one_sentence(verb("send", "quiet", "--file", str(tmp_path / "text")), 1, "64 KiB")
+
+
 def test_a_stopped_run_holds_nobody_up(run: Running) -> None:
     run.signal(signal.SIGSTOP)
     try:
@@ -324,7 +354,7 @@ def test_a_directory_that_cannot_be_used_harms_nobody(runtime_directory: Path, t
         (["send", "a"], "give the text"),
         (["send"], "the name of a child and the text"),
         (["send", "a", "b", "--when", "later"], "neither now nor idle"),
-        (["wait", "a", "--match", "("], "no regular expression"),
+        (["wait", "a", "--match", "("], "--match: '(' is no regular expression"),
         (["wait", "a", "--match", "x", "--exit"], "exclude each other"),
         (["wait", "a", "--timeout", "soon"], "is not a duration"),
         (["logs", "a", "b"], "name of one child"),
@@ -360,6 +390,7 @@ def test_the_help_of_attach_has_no_option_that_it_refuses() -> None:
     [
         ("http://127.0.0.1:1/#token", 4, "nothing answers"),
         ("http://127.0.0.1:1/", 1, "token is missing"),
+        ("http://127.0.0.1:1/#tökén", 1, "the token must be"),
         ("http://example.org:80/#token", 1, "ssh -L"),
         ("ftp://x", 1, "no URL of a run's page"),
     ],

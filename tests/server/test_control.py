@@ -14,6 +14,7 @@ import trio
 import axiom_trio
 from axiom_trio.server import runtime
 from axiom_trio.server.control import ControlSocket
+from axiom_trio.server.feed import Feed
 from axiom_trio.server.host import Host
 from axiom_trio.server.remote import LostError, NoRunError, RequestError
 from axiom_trio.server.session import Session
@@ -120,6 +121,34 @@ async def test_a_cut_subscription_comes_back_with_its_cursor() -> None:
                     if event["type"] == "complete":
                         break
     assert seen == lines(20)
+
+
+async def test_of_many_subscriptions_that_come_together_the_last_is_served(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made, begun = 0, trio.Event()
+    next_frame = Feed._next_frame
+
+    def counted(self: Feed, cursor: Any) -> tuple[bytes, bool]:
+        nonlocal made
+        made += 1
+        begun.set()
+        return next_frame(self, cursor)
+
+    monkeypatch.setattr("axiom_trio.server.session._ANEW", 1.0)
+    monkeypatch.setattr(Feed, "_next_frame", counted)
+    async with served() as aggregator:
+        child = aggregator.start_soon(ScriptedExecutor([Send(lines(10)), Exit(0)]), name="a")
+        aggregator.start_soon(ScriptedExecutor([Pause(60)]), name="keeps")
+        await child.wait()
+        async with axiom_trio.connect() as client:
+            with trio.fail_after(60):
+                for _ in range(100):
+                    await client._wire.send(b'{"type":"subscribe","data":{"stats":0}}\n' * 10)
+                    await trio.lowlevel.checkpoint()
+                await client.request("ping")
+                await begun.wait()
+            assert made < 10
 
 
 async def test_a_subscription_whose_beginning_was_cancelled_begins_anew() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import asynccontextmanager
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import trio
 import axiom_trio
 from axiom_trio import JournalSink, PtyExecutor
 from axiom_trio.sansio.escapes import EscapeFilter
+from axiom_trio.server.host import Host
 from axiom_trio.server.stream import ViewerStream
 from axiom_trio.testing import Puppet
 from tests.browser import MISSING, PROGRAM, Chromium
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
-    from axiom_trio import StreamAggregator
+    from axiom_trio import Child, StreamAggregator
     from axiom_trio.server.serve import Server
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason=MISSING)
@@ -198,6 +200,32 @@ async def test_intervenes_and_shows_what_became_of_it(browser: Chromium) -> None
             await page.wait("document.getElementById('stop').disabled")
 
 
+async def test_who_is_restarted_after_its_end_is_chosen_and_a_refusal_goes(
+    browser: Chromium, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running() as aggregator:
+
+        def again(ended: Child) -> Child:
+            return aggregator.start_soon(Puppet(label="again", takes_input=True), name=ended.name)
+
+        monkeypatch.setattr("axiom_trio.server.serve.Host", partial(Host, again=again))
+        async with serving(aggregator) as server, browser.page(server.control_url) as page:
+            (puppet,) = await start(aggregator, "puppet")
+            await page.wait("!document.getElementById('send').disabled")
+            puppet.end(1)
+            await page.wait("document.getElementById('send').disabled")
+            await page.click("#restart")
+            await page.click("#restart")
+            await page.wait("app.run.children.size === 2 && !document.getElementById('send').disabled")
+            await page.eval("globalThis.setTimeout = (soon) => soon()")
+            await page.eval("app.run.child('nobody'), app.steer.update(), app.steer.choose('nobody')")
+            await page.click("#interrupt")
+            await page.wait(
+                "document.getElementById('banner').hidden"
+                " && document.getElementById('banner').textContent.includes('there is no child')"
+            )
+
+
 async def test_a_message_is_sent_once_though_its_answer_was_lost(browser: Chromium) -> None:
     async with running() as aggregator:
         (puppet,) = await start(aggregator, "puppet")
@@ -247,8 +275,11 @@ async def test_survives_a_reload(browser: Chromium) -> None:
             await page.key("t")
             await puppet.send(numbered(300, 1) + b"open")
             await page.wait(f"{LINES}.at(-1) === 'open'")
+            await aggregator.children[0].intervene("line of ours")
+            await page.wait("document.querySelector('main .row.sent .badge.unconfirmed') !== null")
             await page.reload()
             await page.see("line 000300")
+            await page.wait("document.querySelector('main .row.sent .badge.unconfirmed') !== null")
             await puppet.send(b" and ended\n")
             await page.wait(f"{LINES}.at(-1) === 'open and ended'", "for the line that was open meanwhile")
             assert await page.eval(f"{LINES}.length") == 302
@@ -327,6 +358,8 @@ async def test_who_ended_in_what_was_missed_has_ended(
             await page.wait(f"{MARKS}.some((text) => text.includes('skipped'))")
             await page.wait("document.querySelector('#children li.failed')?.innerText.includes('exit 7')")
             assert not await page.eval(f"{MARKS}.some((text) => text.includes('exit 7'))")
+            detail = "document.querySelector('#children li:nth-child(2) .detail').innerText"
+            await page.wait(f"{detail}.startsWith('silent ')")  # else that is what is cut
 
 
 async def test_the_end_of_a_run_is_shown_though_the_page_is_behind(browser: Chromium) -> None:
@@ -351,6 +384,7 @@ async def test_the_end_of_a_run_is_shown_though_the_page_is_behind(browser: Chro
         await page.see("all 1 have ended")
         await page.wait("document.getElementById('connection').innerText === 'ended'")
         assert len(await page.eval(LINES)) == 300
+        await page.wait("document.getElementById('totals').innerText === '0 of 1 active · 300 lines · 0/s'")
         page.problems.clear()  # refused connections
 
 

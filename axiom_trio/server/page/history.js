@@ -60,6 +60,7 @@ export class History {
   #take({ events, more, oldestCursor }, after) {
     const assembler = new Assembler();
     const found = [];
+    for (const { type, data } of events.toReversed()) if (type === "delivery") this.app.run.oldReceipt(data);
     for (const { type, cursor, data } of events) {
       if (type === "stream") assembler.block(data, cursor, found);
       else {

@@ -57,7 +57,7 @@ class App {
   receive({ type, cursor, data }, hurry) {
     if (type === "hello") this.#hello(data);
     else if (type === "stats") this.#stats(data);
-    else if (type === "end") this.run.ended = true;
+    else if (type === "end") this.#end();
     else if (cursor > this.run.cursor) this.#event(type, cursor, data, hurry);
     this.changed();
   }
@@ -88,6 +88,11 @@ class App {
 
   #stats(data) {
     this.run.stats(data);
+    this.tick();
+  }
+
+  #end() {
+    this.run.end();
     this.tick();
   }
 

@@ -90,7 +90,6 @@ export class Run {
     this.totals = {};
     this.seen = 0; // lines, those that were skipped included
     this.skipped = 0;
-    this.ended = false;
     this.receipts = new Map();
   }
 
@@ -127,7 +126,6 @@ export class Run {
       this.seen = data.statistics.totalLines;
     }
     this.about = data;
-    this.ended = false;
     this.totals = data.statistics;
     this.stand(data.children);
     return another;
@@ -151,6 +149,16 @@ export class Run {
       this.child(wire.taskId).merge(wire, data.timestamp);
     }
     for (const child of this.children.values()) if (!active.has(child.id)) child.rest();
+  }
+
+  /** The run has ended, and no more figures come. */
+  end() {
+    let totalLines = 0;
+    for (const child of this.children.values()) {
+      totalLines += child.lines;
+      child.rest();
+    }
+    this.totals = { ...this.totals, totalLines };
   }
 
   /** Take in an event that is new. */
@@ -197,5 +205,10 @@ export class Run {
     if (!receipt) return;
     this.receipts.set(receipt, { state, reason });
     if (this.receipts.size > RECEIPTS) this.receipts.delete(this.receipts.keys().next().value);
+  }
+
+  /** What history says became of a message: what is known is newer. */
+  oldReceipt(data) {
+    if (!this.receipts.has(data.receipt) && this.receipts.size < RECEIPTS) this.receipt(data);
   }
 }

@@ -69,7 +69,7 @@ class Item {
     if (fraction !== null) parts.unshift(`${Math.round(fraction * 100)} %`);
     const silent = performance.now() - child.heard;
     if (!child.ended && child.state !== "running") parts.unshift(child.state);
-    else if (!child.ended && silent >= 2000) parts.push(`silent ${duration(silent)}`);
+    else if (!child.ended && silent >= 2000) parts.unshift(`silent ${duration(silent)}`); // before what is cut
     else if (child.ended && child.duration) parts.push(duration(child.duration));
     if (child.restarts) parts.push(`↻${child.restarts}`);
     if (child.interventions) parts.push(`➤${child.interventions}`);

@@ -6,6 +6,7 @@ import { element } from "./words.js";
 
 const KEPT = 4; // messages that are listed
 const ARMED = 3000; // ms in which a second click means it
+const SAID = 10_000; // ms that a refusal is shown
 const PATIENCE = 600_000; // ms to wait for silence
 
 export class Steer {
@@ -31,7 +32,10 @@ export class Steer {
     this.message.addEventListener("input", () => {
       this.message.rows = Math.min(6, this.message.value.split("\n").length);
     });
-    this.target.addEventListener("change", () => this.update());
+    this.target.addEventListener("change", () => {
+      this.successor = undefined;
+      this.update();
+    });
     this.buttons = {};
     for (const action of ["interrupt", "restart", "stop"]) {
       const button = document.getElementById(action);
@@ -46,6 +50,7 @@ export class Steer {
 
   choose(id) {
     if (this.app.run.children.has(id)) this.target.value = id;
+    this.successor = undefined;
     this.update();
   }
 
@@ -66,6 +71,10 @@ export class Steer {
       const text = names.get(child.name) > 1 ? `${child.name} (${child.shortId})` : child.name;
       const label = child.ended ? `${child.ok ? "✓" : "✗"} ${text}` : text;
       if (option.textContent !== label) option.textContent = label;
+    }
+    if (run.children.has(this.successor)) {
+      this.target.value = this.successor;
+      this.successor = undefined;
     }
     const child = this.child;
     const open = this.app.connection.isOpen;
@@ -157,10 +166,12 @@ export class Steer {
     delete button.dataset.armed;
     button.textContent = label;
     try {
-      await this.app.connection.request(action, { task: child.id });
+      const { taskId } = await this.app.connection.request(action, { task: child.id });
+      if (taskId && this.child === child) this.successor = taskId; // one that had ended comes back as another
+      this.update();
       this.app.say(`${label}: ${child.name}`);
     } catch (error) {
-      this.app.warn(`${label} ${child.name}: ${harmless(error.message)}`);
+      this.app.warn(`${label} ${child.name}: ${harmless(error.message)}`, SAID);
     }
   }
 }
