@@ -35,7 +35,8 @@ _LEAVE: Final = (
 _PASTE_OFF: Final = b"\x1b[?2004l"
 _PIECE: Final = 256 * 1024
 _IN_MEMORY: Final = 1024 * 1024  # of what waits while the terminal is taken, before it goes into a file
-_SETTLING: Final = 0.5  # seconds that a size must stand before a footer is drawn: tmux tells 0.25 s late
+_SETTLING: Final = 0.5  # seconds that a size must stand before a footer is drawn
+_HEARD: Final = 0.3  # seconds after which we've heard of a size: tmux tells 0.25 s late
 _PATIENCE: Final = 1.0  # seconds for a terminal that takes nothing to take what restores it
 
 
@@ -92,6 +93,7 @@ class TerminalSink(ConsoleSink):
         self._spool_shown = 0
         self._words = b""
         self._settled = 0.0
+        self._in_doubt = False  # whether the size has changed since the footer was drawn
         self._rest = b""  # what is still to be written of and about the footer
         self._restored = True
 
@@ -202,6 +204,16 @@ class TerminalSink(ConsoleSink):
             if self._rest:
                 self._guard()
                 await self._write_rest()
+            if self._in_doubt and self._region.height:
+                self._in_doubt = False
+                await self._hold()
+
+    async def _hold(self) -> None:
+        """Write nothing until we would have heard of another size: what was drawn would be in its way."""
+        await trio.sleep(_HEARD)
+        self._follow_size()
+        if self._rest:
+            await self._write_rest()
 
     async def _write_rest(self) -> None:
         """Write what belongs to the footer; a part alone would leave the cursor anywhere."""
@@ -321,6 +333,7 @@ class TerminalSink(ConsoleSink):
 
     def _take_size(self, size: tuple[int, int]) -> None:
         self._rest += self._region.resized(*size)
+        self._in_doubt = True
         self._settled = trio.current_time() + _SETTLING
 
     def _ask_size(self) -> tuple[int, int]:

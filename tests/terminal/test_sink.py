@@ -214,6 +214,30 @@ async def test_it_follows_the_size_before_it_writes(pty: Pty, sink: TerminalSink
     await sink.aclose()
 
 
+async def test_nothing_is_written_on_a_footer_whose_terminal_may_have_another_size(
+    pty: Pty, sink: TerminalSink
+) -> None:
+    pty.resize(9, 30)
+    pty.screen.resize(9, 30)
+    sink.resized()
+    await trio.sleep(0.6)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(sink.draw, [b"footer"])
+        await wait_all_tasks_blocked()
+        nursery.start_soon(sink.write, batch(b"line\n"))
+        await wait_all_tasks_blocked()
+        assert pty.rows()[-1] == "footer"
+        assert b"line" not in pty.seen
+        pty.resize(20, 50)  # we are told late
+        pty.screen.resize(20, 50)
+    rows = pty.rows()
+    assert sink.size == (20, 50)
+    assert "line" in rows
+    assert "footer" not in rows
+    assert pty.screen.margins is None
+    await sink.aclose()
+
+
 async def test_a_drawing_that_was_cut_off_is_finished_first(pty: Pty, sink: TerminalSink) -> None:
     rows = [b"x" * 39] * 9
     with trio.move_on_after(0.2) as scope:
