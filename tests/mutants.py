@@ -703,6 +703,9 @@ MUTANTS = {
     "a footer is drawn while sizes change": Mutant(
         SINK, "if trio.current_time() >= self._settled:", "if True:", IN_SINK
     ),
+    "lines follow on a footer that may be of another size": Mutant(
+        SINK, "if self._in_doubt and self._region.height:", "if False:", IN_SINK
+    ),
     "half a drawing stands": Mutant(
         SINK, "self._rest = data[self._writer.progress - before :] + self._rest", "pass", IN_SINK
     ),
