@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from functools import cached_property
 from typing import TYPE_CHECKING, final
 
 from axiom_trio.executors.process import ProcessExecutor
@@ -11,6 +10,8 @@ from axiom_trio.executors.pty import PtyExecutor
 from axiom_trio.sansio.names import SHORT_ID, shorten
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from axiom_trio.abc import Executor
     from axiom_trio.cli.options import RunOptions
     from axiom_trio.cli.tasks import TaskSpec
@@ -28,6 +29,8 @@ class Making:
     def __init__(self, options: RunOptions, *, terminal: bool) -> None:
         self._options = options
         self._terminal = terminal
+        self._measured = 0  # tasks whose prefixes are known
+        self._widest = 0
 
     def executor(self, task: TaskSpec) -> Executor:
         """What runs a task."""
@@ -36,7 +39,7 @@ class Making:
         if pty if pty is not None else self._terminal:
             # Echo on: programs that edit lines show them only then, and one that switches it off asks for a
             # password. What is typed is shown behind its prompt; nothing else changes.
-            return PtyExecutor(task.command, cwd=task.cwd, env=env, size=self.window(), echo=True)
+            return PtyExecutor(task.command, cwd=task.cwd, env=env, size=self.window(task), echo=True)
         return ProcessExecutor(
             task.command,
             cwd=task.cwd,
@@ -53,31 +56,53 @@ class Making:
             if rule.mode not in ("off", "notify")
         )
 
-    def window(self) -> tuple[int, int]:
-        """Rows and columns for a child: our own, less the room that the prefix takes."""
+    def window(self, task: TaskSpec | None = None) -> tuple[int, int]:
+        """Rows and columns for a child: our own, less the room that the prefix takes.
+
+        Args:
+            task: The child's, if it's not one of the run's yet.
+        """
         for descriptor in (1, 2, 0):
             try:
                 columns, rows = os.get_terminal_size(descriptor)
             except OSError:
                 continue
             if rows > 0 and columns > 0:
-                return rows, max(20, columns - self._prefix_width - 1)
+                return rows, max(20, columns - self._prefix_width(task) - 1)
         return 24, 80
 
-    @cached_property  # it looks at all names, and each child asks
-    def _prefix_width(self) -> int:
+    def _prefix_width(self, task: TaskSpec | None) -> int:
         if self._options.output == "raw" or not self._options.prefix:
-            return 0
-        names = [task.name for task in self._options.tasks]
+            return self._time_width
+        fresh = [other.name for other in self._options.tasks[self._measured :]]  # each child asks: once each
+        self._measured += len(fresh)
+        fresh += [] if task is None else [task.name]
+        self._widest = max([self._widest, *map(columns_of, self._prefixes(fresh))])
+        return self._widest + self._time_width
+
+    def _prefixes(self, names: list[str]) -> Iterator[str]:
         if self._options.prefix_length is not None:
             names = shorten(names, self._options.prefix_length)
-        fields = {"id": "x" * SHORT_ID, "index": len(names) - 1, "pid": "1234567", "time": "x" * 24}
-        widths = (len(self._options.prefix.format(name=name, **fields)) for name in names)
-        return max(widths, default=0) + (25 if self._options.timestamps else 0)
+        index = len(self._options.tasks) - 1
+        fields = {"id": "x" * SHORT_ID, "index": index, "pid": "1234567", "time": "x" * 24}
+        return (self._options.prefix.format(name=name, **fields) for name in names)
+
+    @property
+    def _time_width(self) -> int:
+        return 25 if self._options.timestamps else 0
 
     @property
     def padding(self) -> int:
-        """To how many columns prefixes are padded."""
-        if not self._options.pad:
+        """To how many characters prefixes are padded."""
+        if not self._options.pad or self._options.output == "raw" or not self._options.prefix:
             return 0
-        return self._prefix_width - (25 if self._options.timestamps else 0)
+        return max(map(len, self._prefixes([task.name for task in self._options.tasks])), default=0)
+
+
+def columns_of(text: str) -> int:
+    """The columns that a name takes on a terminal."""
+    if text.isascii():
+        return len(text)
+    from axiom_trio.terminal.editor import width  # most have no such names
+
+    return width(text)

@@ -15,6 +15,7 @@ from axiom_trio.cli.outputs import CONSUMER_GONE, OUTPUT_LOST, stdout_sink
 from axiom_trio.sansio.cursor import Batch
 from axiom_trio.sansio.errors import JournalError
 from axiom_trio.sansio.events import AllCompleted, Gap, Output, Started, Stats
+from axiom_trio.sansio.names import printable
 from axiom_trio.sansio.text import TextFormatter
 from axiom_trio.sinks.journal_reader import JournalReader
 
@@ -91,19 +92,20 @@ class _Replay:
             lost = f"{self._lost_events} events with {self._lost_bytes} bytes"
             say(f"axiom-trio: {lost} are not in the journal any more: damaged, or let go to keep it small\n")
             return OUTPUT_LOST
+        if not self._reader.runs:
+            say(f"axiom-trio replay: there is no journal in {printable(self._options.directory)}\n")
+            return NOTHING
         if not self._matched:
             names = ",".join(self._options.task)
-            say(f"axiom-trio replay: nothing in {self._options.directory} is called {names}\n")
+            nothing = f"nothing in {self._options.directory} is called {names}"
+            say(f"axiom-trio replay: {printable(nothing)}\n")
             return NOTHING
         if not self._options.quiet:
             self._tell_of_the_end()
         return 0
 
     def _tell_of_the_end(self) -> None:
-        runs = self._reader.runs
-        if not runs:
-            say("axiom-trio: the journal is empty\n")
-        elif not runs[-1].clean:
+        if not self._reader.runs[-1].clean:
             torn = f"; {self._reader.torn} bytes at its end are no whole record" if self._reader.torn else ""
             say(f"axiom-trio: the run was killed, or goes on: the journal has no end{torn}\n")
 

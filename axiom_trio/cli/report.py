@@ -12,6 +12,7 @@ import trio
 from axiom_trio.cli import say
 from axiom_trio.cli.banner import banner
 from axiom_trio.cli.closing import Closing, left_behind
+from axiom_trio.cli.making import columns_of
 from axiom_trio.cli.telling import ending, what_happened
 from axiom_trio.engine.wakeup import Wakeup
 from axiom_trio.sansio.events import Completed, Delivery, Intervention
@@ -64,9 +65,8 @@ class Reporter:
             from axiom_trio.sinks.grouped import GroupedSink
 
             self._grouped = next((sink for sink in sinks if isinstance(sink, GroupedSink)), None)
-        names = [task.name for task in options.tasks]
-        length = options.prefix_length
-        self._labels = names if length is None else shorten(names, length)
+        self._labels: list[str] = []
+        self._widest = 0
         self._lines: deque[_Line] = deque()
         self._wakeup = Wakeup()
         self._told: set[str] = set()
@@ -138,10 +138,18 @@ class Reporter:
 
     def label(self, child: Child, padded: bool = False) -> str:
         """A child's name as it stands before its lines; `padded` to the longest."""
-        index = child.index
-        name = f"[{self._labels[index] if index < len(self._labels) else child.name}]"
-        space = " " * (max(map(len, self._labels), default=0) + 2 - len(name)) if padded else ""
-        return self.paint(COLORS[index % len(COLORS)], name) + space
+        self._add_labels()
+        name = self._labels[child.index]
+        space = " " * (self._widest - columns_of(name)) if padded else ""
+        return self.paint(COLORS[child.index % len(COLORS)], f"[{name}]") + space
+
+    def _add_labels(self) -> None:
+        """Know how children are called that have come since."""
+        names = [task.name for task in self._options.tasks[len(self._labels) :]]
+        if names:
+            length = self._options.prefix_length
+            self._labels += names if length is None else shorten(names, length, self._labels)
+            self._widest = max([self._widest, *map(columns_of, self._labels)])
 
     # --- what happens
 

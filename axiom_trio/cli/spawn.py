@@ -128,7 +128,7 @@ class SpawnRun(Run):
             task.prompt,
             interactive=task.interactive,
             cwd=task.cwd,
-            size=self._making.window(),
+            size=self._making.window(task),
             echo=True,
         )
 

@@ -163,6 +163,14 @@ def test_damage_is_told(tmp_path: Path):
     assert "bytes at its end are no whole record" in result.stderr
 
 
+@pytest.mark.parametrize("words", [(), ("-q",), ("--task", "a"), ("--follow", "--since", "5s")])
+def test_a_directory_without_a_journal_is_not_taken_for_one(words: tuple[str, ...], tmp_path: Path):
+    (tmp_path / "else").touch()
+    result = replay(*words, str(tmp_path))
+    assert (result.status, result.stdout) == (1, b"")
+    assert result.stderr == f"axiom-trio replay: there is no journal in {tmp_path}\n"
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

@@ -26,6 +26,32 @@ def test_children_are_on_terminals_with_colours_and_the_window_they_have() -> No
     assert b"ALL TASKS COMPLETED\x1b[0m  2 children" in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("options", "room"),
+    [
+        (("-n", "日本語"), 8 + 1),
+        (("-n", "a-long-name", "-l", "5"), 7 + 1),
+        (("-p", "{id}>"), 9 + 1),
+        (("-T", "-n", "a"), 25 + 3 + 1),
+        (("-T", "-p", ""), 25 + 1),
+        (("-T", "--output", "raw"), 25 + 1),
+    ],
+)
+def test_a_line_as_wide_as_the_childs_terminal_fits_behind_what_stands_before_it(
+    options: tuple[str, ...], room: int
+) -> None:
+    with Terminal("--color", "never", *options, "stty size", rows=30, columns=100) as terminal:
+        result = terminal.finish()
+    assert b"30 %d\r\n" % (100 - room) in result.stdout
+
+
+def test_the_rows_at_the_end_are_aligned_by_what_names_take() -> None:
+    with Terminal("--color", "never", "-n", "日本語,b", "true", "true") as terminal:
+        lines = terminal.finish().stdout.decode().split("\r\n")
+    rows = {line.split()[1]: line.index(".") for line in lines if line.startswith("  ✓")}
+    assert rows["[日本語]"] == rows["[b]"] - 3  # each of the three takes two columns
+
+
 def test_a_resize_is_passed_on() -> None:
     line = "trap 'stty size; exit' WINCH; echo ready; while :; do sleep 0.05; done"
     with Terminal("-q", "-p", "", line) as terminal:

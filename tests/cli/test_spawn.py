@@ -330,6 +330,20 @@ def test_master_mode() -> None:
     assert b"STOPPED" in done.stdout
 
 
+def test_what_is_spawned_has_room_for_its_prefix_and_a_row_like_the_others_at_the_end() -> None:
+    words = ("--interactive", "--color", "never", "-a", "sh -c {prompt}", "--count", "10", "stty size")
+    with Terminal(argv=argv("spawn", *words), rows=30, columns=100) as terminal:
+        lines = terminal.finish().stdout.decode().split("\r\n")
+    said = [line for line in lines if line.startswith("[sh-")]
+    assert len(said) == 10
+    for line in said:
+        prefix, _, size = line.partition("] 30 ")
+        assert int(size) == 100 - len(prefix + "] ")
+    rows = [line for line in lines if line.startswith("  ✓ [sh-")]
+    assert len(rows) == 10
+    assert len({row.index(" line") for row in rows}) == 1
+
+
 def test_a_child_that_was_added_is_in_the_summary_too(tmp_path: Path) -> None:
     words = ["--summary", "s.json", "--joblog", "j.tsv", "-a", TEXT, "--count", "1", "say: ready\nwait"]
     with subprocess.Popen(
