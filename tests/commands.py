@@ -172,6 +172,9 @@ _ON_TERMINAL = (
 )
 
 
+_END = b"\0the end\0"
+
+
 class Terminal:
     """A command on a terminal of its own, which is its controlling one; stderr too unless asked otherwise."""
 
@@ -230,8 +233,9 @@ class Terminal:
     def finish(self) -> Result:
         """Read until it has ended."""
         wait_until(lambda: self.read() is not None and self.process.poll() is not None, "for the end")
-        while self.read():
-            pass
+        os.write(self.slave, _END)  # the kernel may still be handing on what comes before it
+        self.read_until(_END)
+        self.seen = self.seen.replace(_END, b"")
         return Result(self.process.returncode, self.seen, b"")
 
 

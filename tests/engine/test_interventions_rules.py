@@ -496,7 +496,10 @@ async def test_a_key_is_confirmed_when_the_prompt_has_left_the_screen(what, fate
             argv = [sys.executable, "-I", "-c", STEADY, what]
             await (await told.aggregator.start(PtyExecutor(argv, echo=True))).wait()
         assert told.sent == [("r", "1")]
-        assert told.fates[0] == ("r", *fate)
+        name, state, reason = told.fates[0]
+        assert (name, state) == ("r", fate[0])
+        # A machine that is behind knows as little of what it wrote then.
+        assert reason == fate[1] or (what, reason) == ("stays", "its output waits for the run")
 
 
 # --- people come first
