@@ -447,22 +447,30 @@ def test_what_came_while_attached_stays_when_the_size_changes(runtime_directory:
 
 
 @needs_tmux
-def test_attached_it_can_be_stopped_and_goes_on(runtime_directory: Path) -> None:
+@pytest.mark.parametrize("name", ["count", ""])
+def test_attached_it_can_be_stopped_and_goes_on(name: str, runtime_directory: Path) -> None:
     counts = "i=0; while sleep 0.1; do i=$((i+1)); echo line $i; done"
     with Running("--pipe", "-n", "count", counts) as running:
         running.read_until(b"line 1")
         reachable(runtime_directory)
         with Tmux("bash", "--norc", "-i", columns=90, rows=20) as terminal:
-            terminal.keys(f"{sys.executable} -m axiom_trio attach count", "Enter")
+            terminal.keys(f"{sys.executable} -m axiom_trio attach {name}", "Enter")
+            if not name:  # in full out of the whole run's view
+                terminal.wait_for("› ")
+                terminal.keys("Down", "Enter")
             terminal.wait_for("Ctrl-] leaves")
             terminal.keys("C-z")
             screen = terminal.wait_for("Stopped")
-            assert "attach count" in screen.split("Stopped")[0]  # it's the screen from before
+            assert f"attach {name}" in screen.split("Stopped")[0]  # it's the screen from before
             assert "Ctrl-] leaves" not in screen
             terminal.keys("fg; echo its status: $?", "Enter")
             terminal.wait_for("Ctrl-] leaves")
             terminal.keys("C-]")  # is read at once again
-            terminal.wait_for("goes on")
+            if name:
+                terminal.wait_for("goes on")
+            else:
+                terminal.wait_for("running")
+                terminal.keys("C-d")
             terminal.wait_for("its status: 0")
 
 
