@@ -748,9 +748,9 @@ MUTANTS = {
         (f"{KEYBOARD}in_the_background_it_neither_stops_nor_reads",),
     ),
     "keys act within a line": Mutant(
-        "terminal/commands.py",
-        "        if not self._editor and isinstance(press, Text) and not press.pasted:\n",
-        "        if isinstance(press, Text) and not press.pasted:\n",
+        "terminal/keyboard.py",
+        "    while not (typing or press.pasted) and press.text",
+        "    while not press.pasted and press.text",
         (f"{KEYBOARD}help",),
     ),
     "an unknown name is guessed": Mutant(
@@ -855,8 +855,8 @@ MUTANTS = {
     ),
     "a whole run attached to has no keys": Mutant(
         "cli/attach_run.py",
-        "if isinstance(press, Key) and (act := _KEYS.get(press.name)):",
-        "if False:",
+        "keys = _ALWAYS if self._editor else _ALWAYS | _KEYS",
+        "keys = _ALWAYS",
         ("cli/test_verbs.py::test_a_run_is_steered_from_another_terminal",),
     ),
     "who looks at a run makes its terminals small": Mutant(

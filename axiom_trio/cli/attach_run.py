@@ -21,9 +21,10 @@ from axiom_trio.sansio.text import TextFormat, TextFormatter
 from axiom_trio.sansio.unwire import from_wire
 from axiom_trio.server.mirror import RemoteChild
 from axiom_trio.server.remote import ConnectError, LostError, RequestError
+from axiom_trio.terminal.commands import CHOOSE_FIRST
 from axiom_trio.terminal.editor import Editor, Submit
-from axiom_trio.terminal.keyboard import Keyboard, Presses
-from axiom_trio.terminal.keys import Key, Text
+from axiom_trio.terminal.keyboard import Keyboard, Presses, act
+from axiom_trio.terminal.keys import Key
 from axiom_trio.terminal.messages import MessageError, complete, understand
 from axiom_trio.terminal.sink import TerminalSink
 from axiom_trio.terminal.view import INTERVAL, LEAST_ROWS, can_have_footer
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from axiom_trio.sansio.events import Event
     from axiom_trio.server.client import Client
     from axiom_trio.server.remote import ChildInfo
+    from axiom_trio.terminal.keyboard import Acts
     from axiom_trio.terminal.keys import Press
 
 _FIGURES: Final = 0.5  # seconds between two requests for figures
@@ -48,7 +50,6 @@ _HELP: Final = """\
   Space             pause, go on        Esc      choose none
   Ctrl-R            start it again      Ctrl-X   stop it
   q Enter, Ctrl-D, Ctrl-C   leave: the run goes on"""
-_CHOOSE_FIRST: Final = "choose a child first: Up, Down or Tab"
 
 
 @final
@@ -176,20 +177,15 @@ class RunView:
         await self._leave()
 
     async def _take(self, press: Press) -> None:
-        if not self._editor:
-            if isinstance(press, Text) and not press.pasted and (act := _TEXT_KEYS.get(press.text)):
-                await act(self)
-                return
-            if isinstance(press, Key) and (act := _KEYS.get(press.name)):
-                await act(self)
-                return
-        if press == Key("ctrl-l"):
-            self._sink.resized()
-        action = self._editor.press(press)
+        keys = _ALWAYS if self._editor else _ALWAYS | _KEYS
+        left = await act(self, press, keys, _TEXT_KEYS, typing=bool(self._editor))
+        if left is None:
+            return
+        action = self._editor.press(left)
         if isinstance(action, Submit):
             if await self._submit(action.text):
                 self._editor.remember()
-        elif press == Key("tab") and self._editor.choices:
+        elif left == Key("tab") and self._editor.choices:
             await self._tell("  " + "  ".join(self._editor.choices[:20]))
 
     def _shown(self) -> None:
@@ -227,9 +223,7 @@ class RunView:
         return next((child for child in self._figures.children if child.id == self._sink.chosen), None)
 
     async def _choose_next(self, step: int = 1) -> None:
-        order = [
-            child.id for child in sorted(self._figures.children, key=lambda child: child.exit is not None)
-        ]
+        order = self._figures.order(self._sink)
         if order:
             chosen = self._sink.chosen
             place = order.index(chosen) + step if chosen in order else min(step, 0)
@@ -247,7 +241,7 @@ class RunView:
     async def _open(self) -> None:
         child = self._chosen
         if child is None:
-            await self._tell(_CHOOSE_FIRST)
+            await self._tell(CHOOSE_FIRST)
         elif child.exit is not None:
             await self._tell(f"[{printable(child.name)}] has ended; axiom-trio logs shows what it wrote")
         else:
@@ -272,7 +266,7 @@ class RunView:
     async def _request(self, request: Callable[[str], Awaitable[None]], told: str) -> None:
         child = self._chosen
         if child is None:
-            await self._tell(_CHOOSE_FIRST)
+            await self._tell(CHOOSE_FIRST)
             return
         try:
             await request(child.id)
@@ -283,6 +277,9 @@ class RunView:
     async def _help(self) -> None:
         for line in _HELP.split("\n"):
             await self._tell(line)
+
+    async def _redraw(self) -> None:
+        self._sink.resized()
 
     async def _leave(self) -> None:
         self._nursery.cancel_scope.cancel(reason="left")
@@ -308,11 +305,11 @@ class RunView:
             self._sink.resume()
 
 
-_TEXT_KEYS: Final[dict[str, Callable[[RunView], Awaitable[None]]]] = {
+_TEXT_KEYS: Final[Acts[RunView]] = {
     " ": RunView._pause,
     "?": RunView._help,
 }
-_KEYS: Final[dict[str, Callable[[RunView], Awaitable[None]]]] = {
+_KEYS: Final[Acts[RunView]] = {
     "up": RunView._choose_last,
     "down": RunView._choose_next,
     "tab": RunView._choose_next,
@@ -323,3 +320,4 @@ _KEYS: Final[dict[str, Callable[[RunView], Awaitable[None]]]] = {
     "ctrl-x": RunView._stop,
     "ctrl-d": RunView._leave,
 }
+_ALWAYS: Final[Acts[RunView]] = {"ctrl-l": RunView._redraw}

@@ -12,8 +12,8 @@ import trio
 
 from axiom_trio.sansio.errors import NotRunningError
 from axiom_trio.terminal.editor import Editor, Submit, width
-from axiom_trio.terminal.keyboard import Keyboard, Presses
-from axiom_trio.terminal.keys import Key, Text
+from axiom_trio.terminal.keyboard import Keyboard, Presses, act
+from axiom_trio.terminal.keys import Key
 from axiom_trio.terminal.messages import MessageError, Sender, complete, understand
 from axiom_trio.terminal.questions import Questions
 from axiom_trio.terminal.view import FIRST, rows_for_children
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from axiom_trio.engine.aggregator import StreamAggregator
     from axiom_trio.engine.child import Child
+    from axiom_trio.terminal.keyboard import Acts
     from axiom_trio.terminal.keys import Press
     from axiom_trio.terminal.sink import TerminalSink
 
@@ -112,23 +113,16 @@ class Commands:
             self._keyboard.nudge()
 
     async def _take(self, press: Press) -> None:
-        if not self._editor and isinstance(press, Text) and not press.pasted:
-            # What comes together is typed one by one all the same.
-            while press.text and (act := _TEXT_KEYS.get(press.text[0])) is not None:
-                await act(self)
-                press = Text(press.text[1:])
-            if not press.text:
-                return
-        if isinstance(press, Key):
-            act = _ALWAYS.get(press.name) or (None if self._editor else _KEYS.get(press.name))
-            if act is not None:
-                await act(self)
-                return
+        left = await act(
+            self, press, _ALWAYS if self._editor else _ALWAYS | _KEYS, _TEXT_KEYS, typing=bool(self._editor)
+        )
+        if left is None:
+            return
         self._note = ""
-        action = self._editor.press(press)
+        action = self._editor.press(left)
         if isinstance(action, Submit):
             self._submit(action.text)
-        elif press == Key("tab") and self._editor.choices:
+        elif left == Key("tab") and self._editor.choices:
             self.say("  " + "  ".join(self._editor.choices[:20]))
         self._shown()
 
@@ -214,7 +208,7 @@ class Commands:
     async def _restart(self) -> None:
         child = self._chosen
         if child is None:
-            self.say(_CHOOSE_FIRST)
+            self.say(CHOOSE_FIRST)
             return
         try:
             child.restart()
@@ -224,7 +218,7 @@ class Commands:
     async def _stop(self) -> None:
         child = self._chosen
         if child is None:
-            self.say(_CHOOSE_FIRST)
+            self.say(CHOOSE_FIRST)
         elif child.completed is not None:
             self.say(f"[{child.name}] has ended")
         elif child.state == "stopping":
@@ -244,7 +238,7 @@ class Commands:
     async def _open(self) -> None:
         child = self._chosen
         if child is None:
-            self.say(_CHOOSE_FIRST)
+            self.say(CHOOSE_FIRST)
             return
         from axiom_trio.terminal.attach import attach
 
@@ -308,12 +302,12 @@ class Commands:
                 return  # the terminal is gone
 
 
-_CHOOSE_FIRST: Final = "choose a child first: Up, Down or Tab"
-_TEXT_KEYS: Final[dict[str, Callable[[Commands], Awaitable[None]]]] = {
+CHOOSE_FIRST: Final = "choose a child first: Up, Down or Tab"
+_TEXT_KEYS: Final[Acts[Commands]] = {
     " ": Commands._pause,
     "?": Commands._help,
 }
-_KEYS: Final[dict[str, Callable[[Commands], Awaitable[None]]]] = {
+_KEYS: Final[Acts[Commands]] = {
     "up": Commands._choose_last,
     "down": Commands._choose_next,
     "tab": Commands._choose_next,
@@ -324,7 +318,7 @@ _KEYS: Final[dict[str, Callable[[Commands], Awaitable[None]]]] = {
     "ctrl-r": Commands._restart,
     "ctrl-x": Commands._stop,
 }
-_ALWAYS: Final[dict[str, Callable[[Commands], Awaitable[None]]]] = {
+_ALWAYS: Final[Acts[Commands]] = {
     "ctrl-s": Commands._hold,
     "ctrl-q": Commands._go_on,
     "ctrl-l": Commands._redraw,

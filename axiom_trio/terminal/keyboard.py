@@ -14,22 +14,24 @@ import os
 import signal
 import termios
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, Literal, final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, final
 
 import trio
 
 from axiom_trio.executors import lastwords
-from axiom_trio.terminal.keys import ESCAPE_WAIT, KeyDecoder
+from axiom_trio.terminal.keys import ESCAPE_WAIT, Key, KeyDecoder, Text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from types import FrameType
     from typing import Self, TypeAlias
 
     from axiom_trio.terminal.keys import Press
 
     Modes: TypeAlias = list[Any]
+    Acts: TypeAlias = dict[str, Callable[["Owner"], Awaitable[None]]]
 
+Owner = TypeVar("Owner")
 _LOOK: Final = 0.3  # seconds between two looks whether the shell has given us the foreground
 _READ: Final = 4096
 _PASTE_ON: Final = b"\x1b[?2004h"
@@ -263,3 +265,27 @@ class Presses:
                 return self._decoder.feed(await self._keyboard.read())
             return self._decoder.flush()
         return self._decoder.feed(await self._keyboard.read())
+
+
+async def act(
+    owner: Owner, press: Press, keys: Acts[Owner], texts: Acts[Owner], *, typing: bool
+) -> Press | None:
+    """Do what a press means to whom the keys belong; what is left of it is for the line that is typed.
+
+    Args:
+        owner: Whose `keys` act always, and `texts` while no line has begun.
+        press: What was pressed.
+        keys: By their names.
+        texts: By their characters.
+        typing: Whether a line has begun.
+    """
+    if isinstance(press, Key):
+        if (action := keys.get(press.name)) is None:
+            return press
+        await action(owner)
+        return None
+    # What comes together is typed one by one all the same.
+    while not (typing or press.pasted) and press.text and (action := texts.get(press.text[0])) is not None:
+        await action(owner)
+        press = Text(press.text[1:])
+    return press if press.text else None
