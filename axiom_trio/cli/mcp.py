@@ -195,14 +195,8 @@ async def _reachable(aggregator: StreamAggregator) -> None:
     """Offer the run to the verbs of terminals, until cancelled."""
     try:
         runtime, make, session, host = await trio.to_thread.run_sync(_load, abandon_on_cancel=True)
-        about = {
-            "version": __version__,
-            "pid": os.getpid(),
-            "cwd": os.getcwd(),
-            "command": aggregator._masked(" ".join(["axiom-trio", *sys.argv[1:]])),
-            "startedAt": round(time.time() * 1000),
-        }
-        shared = host(aggregator, about)
+        command = aggregator._masked(" ".join(["axiom-trio", *sys.argv[1:]]))
+        shared = host.Host(aggregator, host.about_run(command, time.time()))
 
         async def serve(connection: LineConnection) -> None:
             with suppress(Exception):
@@ -222,12 +216,11 @@ async def _reachable(aggregator: StreamAggregator) -> None:
 
 def _load() -> tuple[Any, Any, Any, Any]:
     """Not on the loop: it takes a while."""
-    from axiom_trio.server import runtime
+    from axiom_trio.server import host, runtime
     from axiom_trio.server.control import ControlSocket
-    from axiom_trio.server.host import Host
     from axiom_trio.server.session import Session
 
-    return runtime, ControlSocket, Session, Host
+    return runtime, ControlSocket, Session, host
 
 
 @contextmanager

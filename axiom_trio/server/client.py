@@ -18,6 +18,7 @@ import trio
 
 from axiom_trio.sansio.events import Receipt
 from axiom_trio.server import dial
+from axiom_trio.server.lines import LONGEST_REQUEST
 from axiom_trio.server.remote import LostError, RequestError, child_info
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 _decode: Final = msgspec.json.Decoder().decode
 _encode: Final = msgspec.json.Encoder().encode
-_LONGEST: Final = 64 * 1024  # bytes of a request: a run ends the connection of who sends more
 
 
 @asynccontextmanager
@@ -129,7 +129,7 @@ class Client:
         id_ = id or f"{self._mark}-{next(self._ids)}"
         fields = {name: value for name, value in data.items() if value is not None}
         message = _encode({"type": type, "data": {**fields, "id": id_}}) + b"\n"
-        if len(message) > _LONGEST:
+        if len(message) > LONGEST_REQUEST:
             raise RequestError("too-long", f"{len(message)} bytes are too much at once: 64 KiB can be sent")
         if id_ in self._waiting:
             raise RequestError("busy", f"a request with the id {id_!r} has no answer yet")

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Final, final
 import trio
 
 from axiom_trio.server import runtime
-from axiom_trio.server.lines import LineConnection
+from axiom_trio.server.lines import LONGEST_REQUEST, LineConnection
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 MOST: Final = 64
 """Connections at once."""
-_LONGEST: Final = 64 * 1024  # bytes of a request
 _EMPTY_HANDED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS)
 _PAUSE: Final = 0.1  # seconds, when there are no descriptors
 _FAREWELL: Final = 2.0  # seconds that viewers have for what is left at the end
@@ -94,4 +93,4 @@ def _connection(descriptor: int) -> LineConnection | None:
         sock.close()
         return None
     sock.setblocking(False)
-    return LineConnection(sock, longest=_LONGEST)
+    return LineConnection(sock, longest=LONGEST_REQUEST)

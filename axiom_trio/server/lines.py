@@ -11,6 +11,8 @@ import trio
 if TYPE_CHECKING:
     from trio.socket import SocketType
 
+LONGEST_REQUEST: Final = 64 * 1024
+"""Bytes of a request: of who sends more, the connection is ended."""
 PATIENCE: Final = 5.0
 """Seconds that the other side may take nothing."""
 _READ: Final = 256 * 1024

@@ -157,7 +157,7 @@ class ViewerStream(trio.abc.HalfCloseableStream):
         """Send a little, if that needs no waiting and still has a meaning."""
         if not (self.torn or self._half or self._closed):
             with suppress(OSError):
-                self._socket._sock.send(data, socket.MSG_DONTWAIT)  # type: ignore[attr-defined]  # (trio has no name for it)
+                self._socket._sock.send(data, socket.MSG_DONTWAIT)  # type: ignore[attr-defined]  # (trio's own can only wait)
 
     async def aclose(self) -> None:
         """Close it, when the other side has done so or a second later.

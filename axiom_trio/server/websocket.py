@@ -20,6 +20,7 @@ from trio_websocket import ConnectionClosed, wrap_server_stream
 from wsproto.utilities import ProtocolError
 
 from axiom_trio.sansio.gate import PROTOCOL
+from axiom_trio.server.lines import LONGEST_REQUEST
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
     from axiom_trio.server.stream import ViewerStream
 
-LONGEST: Final = 64 * 1024
-"""Bytes of a message that's accepted."""
 PING_EVERY: Final = 20.0
 PONG_WITHIN: Final = 10.0
 _HANDSHAKE: Final = 5.0  # seconds
@@ -57,7 +56,7 @@ async def serve_websocket(
         async with trio.open_nursery() as nursery:
             with trio.fail_after(_HANDSHAKE):
                 request = await wrap_server_stream(
-                    nursery, stream, message_queue_size=1, max_message_size=LONGEST
+                    nursery, stream, message_queue_size=1, max_message_size=LONGEST_REQUEST
                 )
                 connection = await request.accept(subprotocol=PROTOCOL)
             stream.go_on(rest)  # in the middle of a handshake, trio-websocket would not look at it
