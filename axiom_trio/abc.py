@@ -102,6 +102,9 @@ class Executor(ABC):
         """Rows and columns of its terminal; None where there's none."""
         return None
 
+    def resize(self, rows: int, columns: int) -> None:  # noqa: B027 (optional to implement)
+        """Give its terminal another size; called only where there is one."""
+
     def follow_cursor(self, cursor: Callable[[], tuple[int, int, int] | None]) -> None:  # noqa: B027 (optional to implement)
         """Be told where the cursor of its terminal is, by someone who follows its output.
 

@@ -194,7 +194,7 @@ class Run:
 
     # --- what runs
 
-    async def _work(self, aggregator: StreamAggregator, start: Callable[[TaskSpec], Child]) -> None:  # noqa: ARG002 (spawn's)
+    async def _work(self, aggregator: StreamAggregator, start: Callable[[TaskSpec], Child]) -> None:  # noqa: ARG002 (spawn's needs it)
         """Start the children; the run goes on until all have ended."""
         for task in self._options.tasks:
             start(task)

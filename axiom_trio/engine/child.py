@@ -110,7 +110,7 @@ class Child:
         """Give its terminal, if it has one, another size. Raises SpecificationError if none has that size."""
         executor = self._executor
         if executor.terminal_size not in (None, (rows, columns)):
-            executor.resize(rows, columns)  # type: ignore[attr-defined]  # (its own terminal)
+            executor.resize(rows, columns)
 
     @property
     def terminal_modes(self) -> TerminalModes | None:

@@ -115,7 +115,7 @@ class Rulebook:
 
     async def finish(self) -> None:
         """Wait until all that has come is read, and what the rules do is done."""
-        while self._cursor.position < self._log.next or self._touched or self._actions.acting:  # noqa: ASYNC110 (three things)
+        while self._cursor.position < self._log.next or self._touched or self._actions.acting:  # noqa: ASYNC110 (no one event tells of all three)
             await trio.sleep(_SHORTEST)
 
     async def _wait(self) -> None:

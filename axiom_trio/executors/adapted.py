@@ -34,7 +34,7 @@ class AdaptedPort(Port):
         """Whether it has been started."""
 
     @property
-    def grace(self) -> float:  # type: ignore[override]  # (nobody sets it)
+    def grace(self) -> float:  # type: ignore[override]  # (read only: it's the other port's)
         """As of the port; it may change."""
         return self._port.grace
 

@@ -38,7 +38,7 @@ def _pattern(name: str, value: Any) -> re.Pattern[bytes] | None:
             return value
         source, flags = value.pattern, value.flags & ~re.UNICODE
     if not isinstance(source, (str, bytes)):
-        raise ValueError(f"{name} is {value!r}: it must be a regular expression")  # noqa: TRY004 (as for all of a rule)
+        raise ValueError(f"{name} is {value!r}: it must be a regular expression")  # noqa: TRY004 (whatever is wrong with a rule is one)
     try:
         return re.compile(source.encode() if isinstance(source, str) else source, flags)
     except (re.error, OverflowError, RecursionError, ValueError) as error:

@@ -135,7 +135,7 @@ class Agent:
         """Wait until its input box is there, and it's silent for so long that an answer can be told."""
         await self.shows(READY[self.child.name])
         size = -1
-        while size != (size := len(self.sink.data(self.child.id))):  # noqa: ASYNC110 (nothing tells it)
+        while size != (size := len(self.sink.data(self.child.id))):  # noqa: ASYNC110 (no event tells of it)
             await trio.sleep(1.5)
 
     async def shows(self, text: str) -> None:
@@ -177,7 +177,7 @@ async def running(agent: str, folder: Path, *, trusted: bool = True) -> AsyncIte
 
 async def until(condition, what: str, agent: Agent) -> None:
     with trio.move_on_after(PATIENCE) as scope:
-        while not condition():  # noqa: ASYNC110 (nothing tells it)
+        while not condition():  # noqa: ASYNC110 (no event tells of it)
             await trio.sleep(0.05)
     assert not scope.cancelled_caught, f"waited {what}:\n{agent.screen()}\n{agent.fates}\n{agent.api.log}"
 

@@ -54,7 +54,7 @@ def test_a_port_has_the_same_urls_each_time_and_any_free_one_others() -> None:
     assert len({re.sub(r":\d+/", "", text) for text in told}) == 3
 
 
-def test_where_tokens_can_not_be_kept_they_are_new(runtime_directory: Path) -> None:  # noqa: F811 (a fixture)
+def test_where_tokens_can_not_be_kept_they_are_new(runtime_directory: Path) -> None:  # noqa: F811 (the fixture is imported)
     runtime_directory.mkdir(mode=0o755)
     with socket.create_server(("127.0.0.1", 0)) as sock:
         port = str(sock.getsockname()[1])

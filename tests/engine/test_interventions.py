@@ -87,7 +87,7 @@ class Scene:
 
     async def seen(self) -> None:
         """Wait until the sink has what the log has."""
-        while len(self.sink.events) < self.child._aggregator._log.next:  # noqa: ASYNC110 (nothing tells it)
+        while len(self.sink.events) < self.child._aggregator._log.next:  # noqa: ASYNC110 (no event tells of it)
             await trio.sleep(0.005)
 
     async def ends(self) -> None:
@@ -250,7 +250,7 @@ def agent(before: str, after: str) -> PtyExecutor:
 
 async def is_followed(scene: Scene, shown: str) -> None:
     """Wait until its screen, which is followed at its own pace, shows a text."""
-    while shown not in (screen_of(scene.child) or ""):  # noqa: ASYNC110 (nothing tells it)
+    while shown not in (screen_of(scene.child) or ""):  # noqa: ASYNC110 (no event tells of it)
         await trio.sleep(0.02)
 
 

@@ -460,7 +460,7 @@ async def test_a_veto_is_looked_for_on_the_screen(before: str, sent: int) -> Non
         rule = Rule(name="r", match=prompt, unless="rm -rf /", on="screen", keys="1<Enter>", cooldown=0)
         async with Told(rule) as told:
             child = await told.aggregator.start(PtyExecutor([sys.executable, "-I", "-c", menu], echo=True))
-            while not told.fates:  # noqa: ASYNC110 (nothing tells it)
+            while not told.fates:  # noqa: ASYNC110 (no event tells of it)
                 await trio.sleep(0.02)
             child.stop(grace=0)
         assert len(told.sent) == sent

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import trio
 from trio.testing import MockClock
@@ -75,10 +75,10 @@ class Seen:
         return [row for child, row in self.rows if child == name]
 
 
-async def drawn(*children: Drawn, **options: object) -> tuple[Seen, Collector, float]:
+async def drawn(*children: Drawn, **options: Any) -> tuple[Seen, Collector, float]:
     """Run children to their ends; return the rows, the text, and when it began."""
     seen, sink = Seen(), Collector(escapes="color")
-    async with open_aggregator([sink], **options) as aggregator:  # type: ignore[arg-type]  # (of several types)
+    async with open_aggregator([sink], **options) as aggregator:
         aggregator.screens.show(seen.show)
         began = trio.current_time()
         for number, child in enumerate(children):
@@ -344,8 +344,24 @@ def test_pipes_are_not_followed_nor_is_anyone_unasked() -> None:
             await trio.sleep(0.5)
             assert aggregator._merger.on_output is None
         pipe = Drawn(ENTER, b"one", 1)
-        pipe.tty = False  # type: ignore[misc]  # (a class attribute)
+        pipe.tty = False  # type: ignore[misc]  # (of a class, and here of one object)
         seen, _, _ = await drawn(pipe)
         assert seen.rows == []
 
     run(main)
+
+
+async def test_an_executor_with_a_terminal_of_its_own_need_not_resize_it() -> None:
+    class Own(Executor):
+        @property
+        def terminal_size(self) -> tuple[int, int]:
+            return 24, 80
+
+        async def run(self, port: Port) -> Exit:
+            port.started()
+            await trio.sleep_forever()
+
+    async with open_aggregator() as aggregator:
+        child = await aggregator.start(Own())
+        child.resize(10, 20)
+        child.stop(grace=0)

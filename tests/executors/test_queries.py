@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from typing import Any
 
 import pytest
 import trio
@@ -61,8 +62,8 @@ async def play(executor: Executor, *steps: tuple[str, bytes]) -> Session:
     return session
 
 
-async def answers(*queries: str, **options: object) -> list[bytes]:
-    session = await play(PtyExecutor([sys.executable, "-I", "-S", "-c", ASK, *queries], **options))  # type: ignore[arg-type]  # (of several types)
+async def answers(*queries: str, **options: Any) -> list[bytes]:
+    session = await play(PtyExecutor([sys.executable, "-I", "-S", "-c", ASK, *queries], **options))
     lines = session.sink.data("a").decode("latin-1").splitlines()
     return [eval(line[line.index("b'") :]) for line in lines if "b'" in line]
 

@@ -374,4 +374,4 @@ def test_memory_is_bounded_however_long_one_message_is() -> None:
         stream.feed(piece)
     assert len(stream.answer) == 64 * 1024
     assert stream._said_size < 300_000
-    assert len(stream._reader._streamed.text()) < 1_200_000  # type: ignore[attr-defined]  # (of its own)
+    assert len(stream._reader._streamed.text()) < 1_200_000  # type: ignore[attr-defined]  # (a field of this reader alone)

@@ -341,7 +341,7 @@ async def test_a_view_token_steers_nothing() -> None:
 
 async def test_the_screen_of_a_full_screen_child() -> None:
     full = ScriptedExecutor([Pause(0.3), Send(b"\x1b[?1049h\x1b[2J\x1b[2;3Hhello")] * 1000)
-    full.tty = True  # type: ignore[misc]  # (a class attribute)
+    full.tty = True  # type: ignore[misc]  # (of a class, and here of one object)
     async with served() as (aggregator, server), viewer(server.port, token=VIEW) as client:
         aggregator.start_soon(full, name="full")
         screen = None

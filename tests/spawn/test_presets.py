@@ -110,7 +110,7 @@ def test_what_is_no_agent_is_refused(text: str, sentence: str) -> None:
 def test_claude_does_not_know_that_it_runs_within_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLAUDECODE", "1")
     executor = find_agent("claude").executor("x", interactive=False)
-    env = executor._process._env  # type: ignore[attr-defined]  # (of its own)
+    env = executor._process._env  # type: ignore[attr-defined]  # (a field of this executor alone)
     assert "CLAUDECODE" not in env
     assert "PATH" in env
 

@@ -8,6 +8,7 @@ import sys
 import termios
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,12 +27,12 @@ def needs(program: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(shutil.which(program) is None, reason=f"needs {program}")
 
 
-def begin(*others: str, **options: object) -> Screen:
+def begin(*others: str, **options: Any) -> Screen:
     """A flood, numbered, and another child, which is chosen."""
     terminal = Screen(
         *("-n", "flood,other", "--color", "never", "--grace", "500ms"),
         *(numbered(COUNT, 0.005), *others),
-        **options,  # type: ignore[arg-type]  # (of several types)
+        **options,
     )
     wait_until(lambda: terminal.read() is not None and terminal.reads_keys, "for the keyboard")
     wait_until(lambda: terminal.read() is not None and len(terminal.numbers()) > 20, "for the flood")
