@@ -36,7 +36,7 @@ _PASTE_OFF: Final = b"\x1b[?2004l"
 _PIECE: Final = 256 * 1024
 _IN_MEMORY: Final = 1024 * 1024  # of what waits while the terminal is taken, before it goes into a file
 _SETTLING: Final = 0.5  # seconds that a size must stand before a footer is drawn
-_HEARD: Final = 0.3  # seconds after which we've heard of a size: tmux tells 0.25 s late
+_HEARD: Final = 0.5  # seconds after which we've heard of a size: tmux tells 0.25 s late
 _PATIENCE: Final = 1.0  # seconds for a terminal that takes nothing to take what restores it
 
 

@@ -491,15 +491,15 @@ for n in range(30):
 async def test_a_key_is_confirmed_when_the_prompt_has_left_the_screen(what, fate) -> None:
     """An agent asks right after it has said something, so that what it says then is no evidence."""
     with trio.fail_after(60):
-        rule = Rule(name="r", match=r"Proceed\?\s+> 1\. Yes\s*\Z", on="screen", keys="1", limit=1)
-        async with Told(rule) as told:
-            argv = [sys.executable, "-I", "-c", STEADY, what]
-            await (await told.aggregator.start(PtyExecutor(argv, echo=True))).wait()
-        assert told.sent == [("r", "1")]
-        name, state, reason = told.fates[0]
-        assert (name, state) == ("r", fate[0])
-        # A machine that is behind knows as little of what it wrote then.
-        assert reason == fate[1] or (what, reason) == ("stays", "its output waits for the run")
+        for _ in range(5):
+            rule = Rule(name="r", match=r"Proceed\?\s+> 1\. Yes\s*\Z", on="screen", keys="1", limit=1)
+            async with Told(rule) as told:
+                argv = [sys.executable, "-I", "-c", STEADY, what]
+                await (await told.aggregator.start(PtyExecutor(argv, echo=True))).wait()
+            assert told.sent == [("r", "1")]
+            if told.fates[0][2] != "its output waits for the run":  # else the machine was behind: once more
+                break
+        assert told.fates[0] == ("r", *fate)
 
 
 # --- people come first
