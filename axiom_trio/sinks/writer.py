@@ -17,7 +17,9 @@ import contextlib
 import errno
 import fcntl
 import os
+import select
 import stat
+import time
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -141,3 +143,16 @@ def _is_null(descriptor: int) -> bool:
     except OSError:
         return False
     return os.fstat(descriptor).st_rdev == null.st_rdev
+
+
+def write_within(descriptor: int, data: bytes, seconds: float) -> None:
+    """Write to a terminal or pipe without the loop; what it does not take in time is given up.
+
+    Raises:
+        OSError: It can't be written.
+    """
+    deadline = time.monotonic() + seconds
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    while data and (left := deadline - time.monotonic()) > 0 and poll.poll(left * 1000):
+        data = data[os.write(descriptor, data[:256]) :]  # never blocks when it's writable

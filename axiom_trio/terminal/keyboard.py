@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, final
 import trio
 
 from axiom_trio.executors import lastwords
+from axiom_trio.sinks.writer import write_within
 from axiom_trio.terminal.keys import ESCAPE_WAIT, Key, KeyDecoder, Text
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 Owner = TypeVar("Owner")
 _LOOK: Final = 0.3  # seconds between two looks whether the shell has given us the foreground
 _READ: Final = 4096
+_PATIENCE: Final = 1.0  # seconds for a terminal that is full to take what sets and restores it
 _PASTE_ON: Final = b"\x1b[?2004h"
 _PASTE_OFF: Final = b"\x1b[?2004l"
 _IFLAG, _OFLAG, _LFLAG, _CC = 0, 1, 3, 6
@@ -217,7 +219,7 @@ class Keyboard:
 
     def _write(self, data: bytes) -> None:
         with suppress(OSError), _blocked(signal.SIGTTOU):
-            os.write(self._descriptor, data)
+            write_within(self._descriptor, data, _PATIENCE)
 
 
 class _blocked:  # noqa: N801 (used as a function)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import atexit
 import os
-import select
 import tempfile
-import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import IO, TYPE_CHECKING, Final, final
 
 import trio
@@ -15,6 +13,7 @@ import trio
 from axiom_trio.engine.wakeup import Wakeup
 from axiom_trio.executors import lastwords
 from axiom_trio.sinks.console import ConsoleSink
+from axiom_trio.sinks.writer import write_within
 from axiom_trio.terminal.region import RESCUE, SHOW_CURSOR, Region
 
 if TYPE_CHECKING:
@@ -317,14 +316,8 @@ class TerminalSink(ConsoleSink):
         """Write without the loop; given up if the terminal takes nothing."""
         data = self._rest + data
         self._rest = b""
-        deadline = time.monotonic() + _PATIENCE
-        poll = select.poll()
-        poll.register(self._descriptor, select.POLLOUT)
-        try:
-            while data and (left := deadline - time.monotonic()) > 0 and poll.poll(left * 1000):
-                data = data[os.write(self._descriptor, data[:256]) :]  # never blocks when it's writable
-        except OSError:  # it's gone
-            pass
+        with suppress(OSError):  # it's gone
+            write_within(self._descriptor, data, _PATIENCE)
 
     def _follow_size(self) -> None:
         size = self._ask_size()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import threading
@@ -20,6 +21,7 @@ from axiom_trio import (
     SpecificationError,
     open_aggregator,
 )
+from axiom_trio.sinks.writer import write_within
 from tests.commands import Collector
 
 if TYPE_CHECKING:
@@ -160,3 +162,29 @@ async def test_a_stalled_sink_is_given_up_when_the_program_is_cancelled() -> Non
     finally:
         os.close(reader)
         os.close(writer)
+
+
+@pytest.mark.parametrize("read", [True, False])
+def test_a_terminal_that_is_full_is_waited_for_but_not_for_ever(read: bool) -> None:
+    master, slave = os.openpty()
+    os.set_blocking(slave, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(slave, b"x" * 4096)
+    drained = bytearray()
+
+    def drain() -> None:
+        while b"restored" not in drained:
+            drained.extend(os.read(master, 65536))
+
+    reader = threading.Thread(target=drain if read else int)
+    try:
+        asked = threading.Timer(0.1, reader.start)
+        asked.start()
+        write_within(slave, b"restored", 60.0 if read else 0.01)
+        asked.join()
+        reader.join()
+        assert drained.endswith(b"restored") == read
+    finally:
+        os.close(master)
+        os.close(slave)
