@@ -241,6 +241,8 @@ async def test_a_message_is_sent_once_though_its_answer_was_lost(browser: Chromi
                 )  # it's lost before the answer, which takes a second
                 await page.wait("document.querySelector('#outbox .badge.unconfirmed') !== null")
                 await page.wait("app.connection.isOpen")
+                await puppet.send(b"later\n")
+                await page.see("later")  # so all that came before it is there
                 assert bytes(puppet.input) == b"once\n"
                 assert await page.eval(f"{MARKS}.filter((text) => text === 'once').length") == 1
                 assert port == server.port
