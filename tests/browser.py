@@ -30,6 +30,7 @@ _FLAGS = (
     *("--disable-dev-shm-usage", "--no-default-browser-check", "--remote-debugging-port=0"),
 )
 _LARGEST = 64 * 1024 * 1024
+_REFUSALS = ("WebSocket connection to ", "Failed to load resource: ")
 _KEYS = {"Enter": ("Enter", 13, "\r"), "Escape": ("Escape", 27, ""), "End": ("End", 35, "")}
 
 
@@ -74,9 +75,12 @@ class Chromium:
 
     @contextlib.asynccontextmanager
     async def page(
-        self, url: str | None = None, *, width: int = 1280, height: int = 800
+        self, url: str | None = None, *, width: int = 1280, height: int = 800, refused: bool = False
     ) -> AsyncIterator[Page]:
-        """A page in a context of its own, so with an empty storage; at the end it has thrown nothing."""
+        """
+        A page in a context of its own, so with an empty storage; at the end it has thrown nothing.
+        If it is to be refused, by a server or since there is none, the browser may complain of that.
+        """
         with trio.fail_after(PATIENCE):
             while not (self._address.exists() and self._address.read_text().count("\n")):
                 assert self._process.poll() is None, "chromium has ended"
@@ -86,7 +90,7 @@ class Chromium:
             wire = await connect_websocket_url(
                 nursery, f"ws://127.0.0.1:{port}{path}", max_message_size=_LARGEST, message_queue_size=100
             )
-            page = Page(wire)
+            page = Page(wire, refused)
             nursery.start_soon(page._listen)
             try:
                 context = (await page.call("Target.createBrowserContext"))["browserContextId"]
@@ -112,8 +116,9 @@ class Chromium:
 class Page:
     """A page of the browser."""
 
-    def __init__(self, wire: Any) -> None:
+    def __init__(self, wire: Any, refused: bool) -> None:
         self._wire = wire
+        self._refused = refused
         self._session: str | None = None
         self._next = 0
         self._waiting: dict[int, tuple[trio.Event, list[dict[str, Any]]]] = {}
@@ -147,7 +152,9 @@ class Page:
                 details = data["exceptionDetails"]
                 self.problems.append(details.get("exception", {}).get("description") or details["text"])
             elif method == "Log.entryAdded" and data["entry"]["level"] == "error":
-                self.problems.append(f"{data['entry']['text']} {data['entry'].get('url', '')}")
+                text = data["entry"]["text"]
+                if not (self._refused and text.startswith(_REFUSALS)):
+                    self.problems.append(f"{text} {data['entry'].get('url', '')}")
             elif method in ("Network.requestWillBeSent", "Network.webSocketCreated"):
                 self.requests.append(data["url"] if "url" in data else data["request"]["url"])
 

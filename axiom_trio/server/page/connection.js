@@ -93,7 +93,7 @@ export class Connection {
   }
 
   send(type, data) {
-    this.#socket?.send(JSON.stringify({ type, data }));
+    this.#put(JSON.stringify({ type, data }));
   }
 
   /** Ask, and wait for the answer. Rejects with Refused; code `lost` if the connection went meanwhile. */
@@ -109,8 +109,13 @@ export class Connection {
         return;
       }
       this.#pending.set(id, { resolve, reject });
-      this.#socket?.send(text);
+      this.#put(text);
     });
+  }
+
+  /** What is put on one that is closing is lost; browsers complain of it. */
+  #put(text) {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(text);
   }
 
   #take(socket, text) {
