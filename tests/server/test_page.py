@@ -37,7 +37,8 @@ TEXTS = (
 LINES = f"{TEXTS}.filter((row) => row.mark === '').map((row) => row.text)"
 MARKS = f"{TEXTS}.filter((row) => row.mark !== '').map((row) => row.text)"
 DRAWN = (
-    "new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(drawn, 200))))"
+    "new Promise((drawn) => { const look = () => app.scheduled ? setTimeout(look, 20) : drawn();"
+    " requestAnimationFrame(() => setTimeout(look, 200)); })"
 )
 SEEN = "[...document.querySelectorAll('main .row')].map((row) => row.innerText)"
 
@@ -682,6 +683,7 @@ async def test_a_flood_is_bounded_and_one_can_read_back(browser: Chromium) -> No
                 assert in_order(lines, 59_999)
             assert await page.eval("document.querySelectorAll('main .row').length") < 200
 
+            await page.eval(DRAWN)
             await page.key("k")  # a row back: it stays there
             await page.wait("!app.list.follow")
             await page.eval(DRAWN)
@@ -717,6 +719,25 @@ async def test_a_flood_is_bounded_and_one_can_read_back(browser: Chromium) -> No
             await page.key("0")
             await page.key("l")
             await page.see("said early")
+
+
+async def test_a_burst_can_be_scrolled_at_once(browser: Chromium) -> None:
+    async with running() as aggregator, serving(aggregator) as server:
+        (puppet,) = await start(aggregator, "puppet")
+        async with browser.page(server.url) as page:
+            await puppet.send(b"said early\n")
+            await page.see("said early")
+            await page.eval(DRAWN)
+            # Nothing else that comes has it drawn again.
+            await page.eval(
+                "app.connection.receive = (m, hurry) => m.type === 'stats' || app.receive(m, hurry)"
+            )
+            await page.eval("app.tick = () => undefined")
+            await puppet.send(numbered(0, 500))
+            await page.see("line 000499")
+            await page.eval(DRAWN)
+            await page.key("k")
+            assert not await page.eval("app.list.follow")
 
 
 async def test_what_is_too_fast_to_be_shown_is_counted(browser: Chromium) -> None:

@@ -179,12 +179,13 @@ export class List {
     if (anchor !== undefined)
       this.offset = this.at * this.height - anchor.offsetTop - this.part * anchor.offsetHeight;
     if (this.from === 0) this.offset = Math.min(0, this.offset);
+    const was = this.whole;
     this.whole = rows && rows === this.count ? tall : 0;
     const mean = Math.max(ROW, tall / Math.max(1, rows));
     if (this.follow && rows && Math.abs(mean / this.mean - 1) > 0.3) {
       this.mean = mean;
       this.app.changed();
-    } else if (this.whole && Math.max(this.height, this.whole) !== this.tall) this.app.changed();
+    } else if (this.whole ? Math.max(this.height, this.whole) !== this.tall : was) this.app.changed();
   }
 
   place() {
