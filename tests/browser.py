@@ -31,7 +31,12 @@ _FLAGS = (
 )
 _LARGEST = 64 * 1024 * 1024
 _REFUSALS = ("WebSocket connection to ", "Failed to load resource: ")
-_KEYS = {"Enter": ("Enter", 13, "\r"), "Escape": ("Escape", 27, ""), "End": ("End", 35, "")}
+_KEYS = {
+    "Enter": ("Enter", 13, "\r"),
+    "Escape": ("Escape", 27, ""),
+    "End": ("End", 35, ""),
+    "Tab": ("Tab", 9, ""),
+}
 
 
 class Chromium:

@@ -794,6 +794,98 @@ async def test_each_lane_has_what_its_child_wrote_once(browser: Chromium) -> Non
             await page.wait(newest)
 
 
+CONTRASTS = """
+(() => {
+  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+  const luminance = (color, below) => {
+    for (const one of [below, color]) canvas.fillStyle = one, canvas.fillRect(0, 0, 1, 1);
+    const parts = [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3).map((part) => part / 255);
+    const [r, g, b] = parts.map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (one) => {
+    for (; one; one = one.parentElement) {
+      const {backgroundColor} = getComputedStyle(one);
+      if (!/, 0\\)$/.test(backgroundColor)) return backgroundColor;
+    }
+    return 'white';
+  };
+  const found = {};
+  for (const one of document.querySelectorAll('body *')) {
+    const said = [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+    if (!said || !one.checkVisibility() || one.disabled) continue;
+    const below = ground(one);
+    const [a, b] = [luminance(getComputedStyle(one).color, below), luminance(below, below)];
+    const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    found[`${one.tagName}#${one.id}.${one.className} ${one.textContent.slice(0, 20)}`] = contrast;
+  }
+  return found;
+})()
+"""
+
+
+@pytest.mark.parametrize("dark", [True, False], ids=["dark", "light"])
+async def test_dark_and_light_can_be_read(browser: Chromium, dark: bool) -> None:
+    """Contrast as WCAG 2 has it, of all there is to be read: 4.5 to 1 for texts."""
+    async with running() as aggregator, serving(aggregator) as server:
+        puppets = await start(aggregator, *NAMES)
+        async with browser.page(server.control_url) as page:
+            await page.resize(1280, 800, dark=dark)
+            for colour in range(16):
+                code = 30 + colour if colour < 8 else 82 + colour
+                await puppets[0].send(b"\x1b[%dmcolour %d\x1b[0m\n" % (code, colour))
+            await puppets[1].send(b"broken\n", "error")
+            await puppets[2].send(b"[PROGRESS] 42% done\n", "progress")
+            await aggregator.children[4].intervene("said")
+            puppets[3].end(7)
+            await page.see("exit 7 after")
+            await page.eval(DRAWN)
+            ground = await page.eval("getComputedStyle(document.body).backgroundColor")
+            assert (ground == "rgb(255, 255, 255)") is not dark
+            contrasts = await page.eval(CONTRASTS)
+            assert len(contrasts) > 60
+            low = {what: found for what, found in contrasts.items() if found < 4.5}
+            assert all(dark and "colour 0" in what for what in low), low  # black is dark
+
+
+async def test_all_can_be_done_by_keyboard(browser: Chromium) -> None:
+    async with running() as aggregator, serving(aggregator) as server:
+        one, other = await start(aggregator, "one", "other")
+        async with browser.page(server.control_url) as page:
+            await one.send(b"of the one\n")
+            await other.send(b"of the other\n")
+            await page.see("of the other")
+
+            async def reach(what: str) -> None:
+                for _ in range(60):
+                    await page.key("Tab")
+                    if await page.eval(f"document.activeElement.matches({json.dumps(what)})"):
+                        outline = "getComputedStyle(document.activeElement).outlineStyle"
+                        assert await page.eval(outline) != "none", f"the focus on {what} is not seen"
+                        return
+                raise AssertionError(f"{what} is not reached")
+
+            for what in ("#search", "#regex", ".kind", "#view", "#wrap", "#theme", "#help"):
+                await reach(what)
+            await reach("#children li:nth-child(2) .eye")
+            await page.key(" ")
+            await page.wait(f"!{SEEN}.some((text) => text.includes('of the other'))")
+            await page.key("0")
+            await page.see("of the other")
+            await reach(".scroller")
+            await page.key("i")
+            await page.type("go on")
+            await page.key("Enter")
+            await page.wait("document.querySelector('#outbox .badge.unconfirmed') !== null")
+            assert bytes(one.input) == b"go on\n"
+            for what in ("#idle", "#as-keys", "#send", "#interrupt", "#restart", "#stop"):
+                await reach(what)
+            await page.key(" ")
+            await page.wait("document.getElementById('stop').innerText === 'Stop one?'")
+            await page.key(" ")
+            await page.see("stopped after")
+
+
 async def test_a_phone_is_wide_enough(browser: Chromium) -> None:
     async with running() as aggregator, serving(aggregator) as server:
         puppets = await start(aggregator, *NAMES)

@@ -22,7 +22,7 @@ export function listen(app) {
     w: () => app.tools.nextWrap(),
     t: () => app.tools.nextTheme(),
     i: () => document.getElementById("message").focus(),
-    0: () => app.solo(null),
+    0: () => app.showAll(),
   };
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || help.open) return;

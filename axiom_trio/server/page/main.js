@@ -70,7 +70,7 @@ class App {
       this.merged.begin();
       this.sources.clear();
       this.skips.clear();
-      this.refilter({ solo: null, hidden: new Set() });
+      this.showAll();
       if (had) {
         const text = `A new run has begun (${data.shortId}); what the one before wrote is no longer shown.`;
         this.merged.push(markRow("all", null, text, Date.now(), data.cursor));
@@ -258,6 +258,11 @@ class App {
   solo(id) {
     this.refilter({ solo: id });
     if (id !== null) this.steer.choose(id);
+  }
+
+  /** Show all, those that were hidden too. */
+  showAll() {
+    this.refilter({ solo: null, hidden: new Set() });
   }
 
   hide(id) {
