@@ -20,6 +20,7 @@ from benchmarks.memory import memory
 from benchmarks.page import page
 from benchmarks.roster import BY_NAME, missing
 from benchmarks.series import Case, Context, say
+from benchmarks.spawn import spawn
 from benchmarks.startup import startup
 from benchmarks.throughput import lines, pty, throughput
 from benchmarks.websocket import websocket
@@ -32,6 +33,7 @@ MEASUREMENTS = {
     "journal": journal,
     "latency": latency,
     "intervention": intervention,
+    "spawn": spawn,
     "footer": footer,
     "page": page,
     "memory": memory,

@@ -74,6 +74,12 @@ def of_page(metric: str) -> Callable[[Cases], float | None]:
     return value
 
 
+def slowest_answer(cases: Cases) -> float | None:
+    """The longest that a call to spawn agents took."""
+    ways = [case for name, case in cases.items() if name.startswith("spawn-")]
+    return max((value for case in ways for value in case.column(OURS, "ms")), default=None)
+
+
 def best_peer(cases: Cases) -> float | None:
     """Our time for many children against the best peer whose output was complete."""
     case = cases.get("many")
@@ -120,6 +126,7 @@ GOALS = [
     Goal("intervention p99, beside ten floods", 5, "ms", of("intervention-flood", "p99", scale=1e-3)),
     Goal("the same by a rule", 5, "ms", of("intervention-rule", "p99", scale=1e-3)),
     Goal("the same by the keyboard", 5, "ms", of("intervention-keyboard", "p99", scale=1e-3)),
+    Goal("MCP: 10 agents with `returnImmediately`, till the answer", 200, "ms", slowest_answer),
     Goal("throughput with a footer, against without", 0.9, "×", footer("footer-throughput", "mb_s"), True),
     Goal("latency p50 with a footer, against without", 1.1, "×", footer("footer-latency-idle", "p50")),
     Goal("the same beside a flood", 1.1, "×", footer("footer-latency-flood", "p50")),

@@ -154,6 +154,15 @@ def page(cases: Cases) -> str:
     )
 
 
+def spawn(cases: Cases) -> str:
+    rows = []
+    for name, case in cases.items():
+        if name.startswith("spawn-") and (times := sorted(case.column(OURS, "ms"))):
+            rows.append([case.title, *map(number, (times[len(times) // 2], times[-1])), str(len(times))])
+    header = ["ms till `axiom_mcp_spawn` with `returnImmediately` answers", "median", "longest", "calls"]
+    return "## Agents through MCP\n\n" + table(header, rows) if rows else ""
+
+
 def many(cases: Cases) -> str:
     chosen = [cases[name] for name in ("many", "stop", "stop-ignoring") if name in cases]
     if not chosen:
@@ -220,6 +229,7 @@ def markdown(result: dict, cases: Cases) -> str:
             "p99",
             "µs",
         ),
+        spawn(cases),
         by_case(cases, "footer-throughput", "On a terminal, with a footer and without", "mb_s", "MB/s"),
         by_case(cases, "footer-latency-", "The same, latency p50", "p50", "µs"),
         by_case(cases, "footer-latency-", "The same, latency p99", "p99", "µs"),
