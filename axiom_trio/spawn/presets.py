@@ -49,6 +49,8 @@ class Agent:
     """Whether it takes messages then, while it works."""
     unset: tuple[str, ...] = ()
     """Variables of ours that it must not have."""
+    columns: int | None = None
+    """How wide it's told that its output is where it has no terminal, if it would break lines."""
 
     def argv(self, prompt: str, *, interactive: bool) -> list[str]:
         """The words of its command, with the prompt in its place."""
@@ -77,9 +79,12 @@ class Agent:
             SpecificationError: It can't be.
         """
         argv = self.argv(prompt, interactive=interactive)
+        columns = None if interactive else self.columns
         env = None
-        if any(name in os.environ for name in self.unset):
+        if columns is not None or any(name in os.environ for name in self.unset):
             env = {name: value for name, value in os.environ.items() if name not in self.unset}
+            if columns is not None:
+                env["COLUMNS"] = str(columns)
         if interactive:
             return PtyExecutor(argv, cwd=cwd, env=env, size=size, echo=echo)
         if self.format is not None:
@@ -190,6 +195,7 @@ PRESETS: Final = {
             name="aider",
             stream=("aider", "--no-pretty", "--no-stream", "...", f"--message={PROMPT}"),
             terminal=("aider", "...", f"--message={PROMPT}"),
+            columns=1_000_000,  # else a plan, and what it asks for, is broken at 80
         ),
     )
 }

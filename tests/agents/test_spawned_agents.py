@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 AGENTS = ["claude", "codex", "gemini"]
+ALL = [*AGENTS, "aider"]
 LONG = 300.0
+LENGTHY = "a leaf, of which more is to be said than there is room for in eighty columns of any terminal"
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +53,8 @@ class Stage:
             words = ["--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"]
             words += ["-c", "model_provider=fake", "-c", f"model_providers.fake={provider}"]
             self.agent = shlex.join([program, *words])
+        elif name == "aider":
+            self.agent = shlex.join([*set_up(name, self.home, self.work, api.url), "--yes-always"])
         else:
             folder = self.home / ".gemini"
             folder.mkdir()
@@ -78,6 +82,14 @@ class Stage:
         )
         return Result(done.returncode, done.stdout, done.stderr)
 
+    def deed(self, file: str) -> str:
+        """What makes a file; aider has no tools, and runs commands only if somebody agrees."""
+        return f"WRITE {file}" if self.name == "aider" else f"RUN touch {file}"
+
+    def told_of(self, file: str) -> str:
+        """What it says when that is done."""
+        return f"Applied edit to {file}" if self.name == "aider" else DONE
+
     def made(self) -> list[str]:
         return sorted(path for path in os.listdir(self.work) if path.endswith(".txt"))
 
@@ -100,6 +112,15 @@ def has(done: Result, name: str, *texts: str) -> None:
         assert sum(line == text for line in lines) == 1, (text, lines)
 
 
+@pytest.mark.parametrize("name", ["aider"])
+def test_parallel_without_tools(stage: Stage) -> None:
+    tasks = ["--subtask", "PLEASE WRITE a.txt", "--subtask", f"--help PLEASE SAY {LENGTHY} 😀"]
+    done = stage.spawn(*tasks, "all")
+    has(done, "aider-1", "Applied edit to a.txt")
+    has(done, "aider-2", f"{LENGTHY} 😀")
+    assert stage.made() == ["a.txt"]
+
+
 @pytest.mark.parametrize("name", AGENTS)
 def test_parallel_with_tools(stage: Stage) -> None:
     tasks = [
@@ -116,29 +137,29 @@ def test_parallel_with_tools(stage: Stage) -> None:
     assert stage.made() == ["a.txt"]
 
 
-@pytest.mark.parametrize("name", AGENTS)
+@pytest.mark.parametrize("name", ALL)
 def test_sequential(stage: Stage) -> None:
-    tasks = ["--subtask", "PLEASE SAY the key is 17", "--subtask", "PLEASE RUN touch b.txt"]
+    tasks = ["--subtask", "PLEASE SAY the key is 17", "--subtask", f"PLEASE {stage.deed('b.txt')}"]
     done = stage.spawn("--pattern", "sequential", *tasks, "both")
-    has(done, f"{stage.name}-2", DONE)
+    has(done, f"{stage.name}-2", stage.told_of("b.txt"))
     told = [json.dumps(body) for _, body in stage.api.requests]
     assert any("step 2 of 2" in body and "the key is 17" in body for body in told)
     assert stage.made() == ["b.txt"]
 
 
-@pytest.mark.parametrize("name", AGENTS)
+@pytest.mark.parametrize("name", ALL)
 def test_decompose(stage: Stage) -> None:
-    done = stage.spawn("--pattern", "decompose", "PLEASE DIVIDE RUN touch a.txt AND SAY the other")
-    has(done, f"{stage.name}-1", DONE)
-    has(done, f"{stage.name}-2", "the other")
+    done = stage.spawn("--pattern", "decompose", f"PLEASE DIVIDE {stage.deed('a.txt')} AND SAY {LENGTHY}")
+    has(done, f"{stage.name}-1", stage.told_of("a.txt"))
+    has(done, f"{stage.name}-2", LENGTHY)
     assert stage.made() == ["a.txt"]
 
 
-@pytest.mark.parametrize("name", AGENTS)
+@pytest.mark.parametrize("name", ALL)
 def test_recursive(stage: Stage) -> None:
-    done = stage.spawn("--pattern", "recursive", "PLEASE ASK SAY a leaf AND RUN touch c.txt")
-    has(done, f"{stage.name}.1", "a leaf")
-    has(done, f"{stage.name}.2", DONE)
+    done = stage.spawn("--pattern", "recursive", f"PLEASE ASK SAY {LENGTHY} AND {stage.deed('c.txt')}")
+    has(done, f"{stage.name}.1", LENGTHY)
+    has(done, f"{stage.name}.2", stage.told_of("c.txt"))
     assert f"{stage.name} asks for 2: 1, 2" in done.stderr
     assert stage.made() == ["c.txt"]
 

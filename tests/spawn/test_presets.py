@@ -115,6 +115,15 @@ def test_claude_does_not_know_that_it_runs_within_itself(monkeypatch: pytest.Mon
     assert "PATH" in env
 
 
+def test_aider_breaks_no_lines_where_they_are_read_here() -> None:
+    """A plan, or a request for children, would be cut at 80 columns; on a terminal that is its own affair."""
+    aider = find_agent("aider")
+    env = aider.executor("x", interactive=False)._env  # type: ignore[attr-defined]  # (of this executor alone)
+    assert int(env["COLUMNS"]) > 100_000
+    assert "PATH" in env
+    assert aider.executor("x", interactive=True)._env is None  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize(
     ("prompt", "needs"),
     [
