@@ -797,8 +797,12 @@ async def test_each_lane_has_what_its_child_wrote_once(browser: Chromium) -> Non
 CONTRASTS = """
 (() => {
   const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
-  const luminance = (color, below) => {
-    for (const one of [below, color]) canvas.fillStyle = one, canvas.fillRect(0, 0, 1, 1);
+  const luminance = (color, below, opacity) => {
+    for (const [one, alpha] of [[below, 1], [color, opacity]]) {
+      canvas.globalAlpha = alpha;
+      canvas.fillStyle = one;
+      canvas.fillRect(0, 0, 1, 1);
+    }
     const parts = [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3).map((part) => part / 255);
     const [r, g, b] = parts.map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
@@ -815,7 +819,8 @@ CONTRASTS = """
     const said = [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
     if (!said || !one.checkVisibility() || one.disabled) continue;
     const below = ground(one);
-    const [a, b] = [luminance(getComputedStyle(one).color, below), luminance(below, below)];
+    const {color, opacity} = getComputedStyle(one);
+    const [a, b] = [luminance(color, below, opacity), luminance(below, below, 1)];
     const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
     found[`${one.tagName}#${one.id}.${one.className} ${one.textContent.slice(0, 20)}`] = contrast;
   }
