@@ -921,6 +921,12 @@ MUTANTS = {
         "        return prompt\n",
         ("spawn/test_presets.py",),
     ),
+    "aider breaks its lines": Mutant(
+        "spawn/presets.py",
+        """                env["COLUMNS"] = str(columns)\n""",
+        "                pass\n",
+        ("spawn/test_presets.py",),
+    ),
     "a worktree with commits is removed": Mutant(
         "spawn/worktree.py", "if changes or commits:", "if changes:", ("spawn/test_worktree.py",)
     ),
@@ -1112,6 +1118,18 @@ MUTANTS = {
         "      this.attached = false;\n      return;\n",
         "",
         (f"{IN_WEB}a_flood_is_bounded_and_one_can_read_back",),
+    ),
+    "a burst can't be scrolled at once": Mutant(
+        f"{WEB}list.js",
+        " !== this.tall : was)",
+        " !== this.tall : 0)",
+        (f"{IN_WEB}a_burst_can_be_scrolled_at_once",),
+    ),
+    "times are too faint to be read": Mutant(
+        f"{WEB}style.css",
+        "color: var(--dim); margin-right",
+        "color: var(--dim); opacity: 0.75; margin-right",
+        (f"{IN_WEB}dark_and_light_can_be_read",),
     ),
 }
 
