@@ -11,6 +11,7 @@ import trio
 
 from axiom_trio.cli import say
 from axiom_trio.cli.attach_figures import Figures
+from axiom_trio.cli.config import from_environment
 from axiom_trio.cli.telling import ending, what_happened
 from axiom_trio.cli.verb_attach import LOOK_BACK, FullView, look_anew, stop_here
 from axiom_trio.sansio.cursor import Batch
@@ -64,7 +65,7 @@ class RunView:
     def __init__(self, client: Client, again: Callable[[], AbstractAsyncContextManager[Client]]) -> None:
         self._again = again
         self._client = client
-        self._color = not os.environ.get("NO_COLOR")
+        self._color = from_environment(os.environ).get("color") != "never"
         text = TextFormat(color=self._color, escapes="color" if self._color else "none")
         self._formatter = TextFormatter(text)
         self._sink = TerminalSink(text)

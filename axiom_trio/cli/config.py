@@ -24,6 +24,8 @@ def from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
         settings["color"] = "never"
     elif force := environ.get("FORCE_COLOR"):
         settings["color"] = "never" if force in ("0", "false") else "always"
+    elif environ.get("TERM") == "dumb":
+        settings["color"] = "never"
     if environ.get("DEBUG"):
         settings["timestamps"] = True
     return settings

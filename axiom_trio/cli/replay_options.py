@@ -33,7 +33,7 @@ how it is shown
   -p, --prefix TEMPLATE      '[{name}]'; fields: name id index pid time
   -l, --prefix-length N      cut names to N characters, in the middle
   -T, --timestamps           UTC time first (also if DEBUG is set)
-  --color auto|always|never  also by NO_COLOR and FORCE_COLOR (auto)
+  --color auto|always|never  also by NO_COLOR, FORCE_COLOR, TERM (auto)
   --output FORM              lines, grouped by command, raw (without prefix),
                              jsonl (events), none (lines)
   --escapes color|none|raw   default: color on a terminal, else raw

@@ -61,7 +61,7 @@ what is shown
   -l, --prefix-length N      cut names to N characters, in the middle
   --pad                      align the lines behind their prefixes
   -T, --timestamps           UTC time first (also if DEBUG is set)
-  --color auto|always|never  also by NO_COLOR and FORCE_COLOR (auto)
+  --color auto|always|never  also by NO_COLOR, FORCE_COLOR, TERM (auto)
   --output FORM              lines, grouped by command, raw (without prefix),
                              jsonl (events), none (lines)
   --escapes color|none|raw   which of the children's control sequences to show;

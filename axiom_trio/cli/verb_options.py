@@ -67,7 +67,7 @@ Print what the children of a run have written, as it showed it, and end.
       --cursor               say on stderr where to go on: the last cursor
   -p, --prefix TEMPLATE      '[{name}]'; fields: name id index pid time
   -T, --timestamps           UTC time first (also if DEBUG is set)
-      --color auto|always|never  also by NO_COLOR and FORCE_COLOR (auto)
+      --color auto|always|never  also by NO_COLOR, FORCE_COLOR, TERM (auto)
 """,
     "send": """\
 usage: axiom-trio send [options] NAME TEXT

@@ -187,8 +187,9 @@ def test_reports_do_not_tear_lines() -> None:
     assert result.stdout.count(b"] Failed: exit 3 (") == 20
 
 
-def test_no_color_and_dumb() -> None:
-    with Terminal("echo a", NO_COLOR="1") as terminal:
+@pytest.mark.parametrize("asked", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=["NO_COLOR", "dumb"])
+def test_no_color_and_dumb(asked: dict[str, str]) -> None:
+    with Terminal("echo a", **asked) as terminal:
         assert b"\x1b" not in terminal.finish().stdout
 
 
