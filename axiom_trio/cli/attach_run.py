@@ -14,6 +14,7 @@ from axiom_trio.cli.attach_figures import Figures
 from axiom_trio.cli.config import from_environment
 from axiom_trio.cli.telling import ending, what_happened
 from axiom_trio.cli.verb_attach import LOOK_BACK, FullView, look_anew, stop_here
+from axiom_trio.cli.verbs import DONE, NOT_THERE
 from axiom_trio.sansio.cursor import Batch
 from axiom_trio.sansio.events import Completed, Started
 from axiom_trio.sansio.names import printable
@@ -87,7 +88,7 @@ class RunView:
         names = ", ".join(printable(child.name) for child in hello.children[:20])
         names += f" and {len(hello.children) - 20} more" if len(hello.children) > 20 else ""
         say(f"── the run {hello.short_id}: {names}; name:text and Enter sends, q or Ctrl-D leaves\n")
-        status, last = 0, ""
+        status, last = DONE, ""
         await self._sink.open()
         try:
             with Keyboard(self._on_foreground, cooked=not self._with_footer) as self._keyboard:
@@ -97,7 +98,7 @@ class RunView:
                     try:
                         last = await self._follow()
                     except LostError as error:
-                        status, last = 1, f"── {error}\n"
+                        status, last = NOT_THERE, f"── {error}\n"
                     self._nursery.cancel_scope.cancel(reason="the run has ended")
         finally:
             with trio.CancelScope(shield=True):

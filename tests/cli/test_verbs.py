@@ -492,7 +492,7 @@ def test_attach_to_a_run(runtime_directory: Path) -> None:
         with Tmux(sys.executable, "-m", "axiom_trio", "attach") as terminal:
             terminal.wait_for("tock")
             running.process.kill()
-            assert terminal.exit_status() == 1
+            assert terminal.exit_status() == 4
             terminal.wait_for("has gone")
 
 
