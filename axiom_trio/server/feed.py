@@ -129,4 +129,6 @@ class Feed:
     def _figures(self) -> dict[str, Any]:
         status = self._host.status()
         children = [child for child in status["children"] if child["state"] != "completed"]
+        for child in children:
+            del child["metadata"]  # a prompt may be long, and doesn't change
         return {**status["statistics"], "timestamp": round(time.time() * 1000), "streams": children}

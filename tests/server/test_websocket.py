@@ -360,3 +360,4 @@ async def test_statistics_come_though_nothing_else_does() -> None:
             stats = await client.event("stats")
             assert stats["data"]["activeCount"] == 1
             assert stats["data"]["streams"][0]["name"] == "quiet"
+            assert "metadata" not in stats["data"]["streams"][0]
