@@ -95,7 +95,7 @@ def test_a_slow_reader_loses_nothing(on: str) -> None:
 def test_an_endless_line_comes_out_whole_and_memory_stays(size: int, on: str, tmp_path: Path) -> None:
     line = scripted("bigline", size) + f"; {MEMORY}{tmp_path / 'peak'}"
     quiet = "i=0; while [ $i -lt 20 ]; do echo quiet $i; sleep 0.02; i=$((i+1)); done"
-    for _ in range(5):
+    for _ in range(20):
         result = axiom(on, "-n", "big,quiet", line, quiet)
         lines = [text for text in result.stdout.split(b"\n") if not text.startswith(b"[quiet] ")]
         assert lines[-2:] == [b"[big] the end", b""]
