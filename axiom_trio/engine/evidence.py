@@ -6,7 +6,8 @@ What counts, once the child's input holds nothing of the message any more (`conf
   itself, and ended that line after Enter.
 * `the prompt is gone`: the open line that it was typed at has ended, and what ended it was the child; or
   what a rule saw on its screen, and answered, is no longer there.
-* `it answered`: the child, silent for a second before, wrote something after Enter that is no echo.
+* `it answered`: the child, silent for a second before (of several keys, before the first: what it draws
+  between two is due to them), wrote something after Enter, or the last key, that is no echo.
 
 If the input holds it still, it's `queued`, and so is what an agent at work shows as kept for later (where
 screens are followed); if nothing is seen within a second, `unconfirmed`. Of a pipe no more is known than
@@ -69,7 +70,7 @@ class Trace:
         self._attempt = child._port.meter.attempt
         self._expected: Expected | None = None
         self._redraws = is_silent(child, REDRAW_AFTER)
-        self._quiet = False
+        self._quiet = is_silent(child, EVIDENCE_WITHIN)
         self._row = b""
         self._lines = 0
         self._sent = 0.0
@@ -94,7 +95,7 @@ class Trace:
             self._lines = self._child._port.meter.lines
             self._sent = trio.current_time()
             # For as long before as it's waited for after: else it would have written something anyway.
-            self._quiet = is_silent(self._child, EVIDENCE_WITHIN)
+            self._quiet = is_silent(self._child, EVIDENCE_WITHIN) or (is_key and self._quiet)
 
     def abandon(self) -> None:
         """Nothing more is written of it: what comes from now on is the child's."""

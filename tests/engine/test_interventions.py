@@ -155,6 +155,26 @@ async def test_1_a_text_is_no_keys_and_keys_are_no_text(scene) -> None:
     await editor.ends()
 
 
+REDRAWER = """
+import os, select, sys, tty
+tty.setraw(0)
+os.write(1, b"up")
+for n in range(1000):
+    if select.select([0], [], [], 0.05 if "chatty" in sys.argv else None)[0]:
+        os.read(0, 65536)
+    os.write(1, b"\\x1b[H%d" % n)
+"""
+
+
+@pytest.mark.parametrize(("how", "state"), [("", "confirmed"), ("chatty", "unconfirmed")])
+async def test_1_what_is_drawn_between_two_keys_is_due_to_them(scene, how: str, state: str) -> None:
+    drawing = await scene(python(REDRAWER, how))
+    await drawing.shows(b"up")
+    await drawing.rests()
+    receipt = await drawing.child.press("ihello<Esc>:w<Enter>")
+    assert receipt.state == state, receipt
+
+
 async def test_2_no_escape_comes_before_enter(scene) -> None:
     editor = await scene(python(EDITOR, ""))
     await editor.shows(b"> ")
