@@ -126,7 +126,7 @@ def test_follow_ends_with_the_run(tmp_path: Path):
 
 def test_follow_ends_with_a_run_that_is_killed(tmp_path: Path):
     directory = str(tmp_path / "j")
-    with Running("-q", "--journal", directory, "-n", "a", "echo 1; sleep 2") as run:
+    with Running("-q", "--journal", directory, "-n", "a", "echo 1; sleep 60") as run:
         run.read_until(b"[a] 1\n")
         with subprocess.Popen(
             [sys.executable, "-m", "axiom_trio", "replay", "--follow", directory],
@@ -150,7 +150,7 @@ def test_several_runs_in_one_journal(journal: str):
 
 def test_damage_is_told(tmp_path: Path):
     directory = tmp_path / "j"
-    axiom("-q", "--journal", str(directory), "-n", "a", "for i in 1 2 3; do echo line $i; sleep 0.1; done")
+    axiom("-q", "--journal", str(directory), "-n", "a", "for i in 1 2 3; do echo line $i; sleep 0.5; done")
     [segment] = directory.glob("*.journal")
     whole = segment.read_bytes()
     segment.write_bytes(whole.replace(b"line 2", b"lime 2"))
