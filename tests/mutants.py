@@ -1119,6 +1119,12 @@ MUTANTS = {
         "",
         (f"{IN_WEB}a_flood_is_bounded_and_one_can_read_back",),
     ),
+    "the row that was drawn last never comes": Mutant(
+        "engine/screens.py",
+        "            view.changed = view.settled\n",
+        "            view.changed = -1.0\n",
+        ("test_screens.py::test_what_is_drawn_last_is_shown_wherever_it_falls",),
+    ),
     "a burst can't be scrolled at once": Mutant(
         f"{WEB}list.js",
         " !== this.tall : was)",

@@ -296,8 +296,11 @@ class Screens:
             terminal.resize(*size)
 
     def _settle(self, view: _View, *, quiet: bool = True, final: bool = False) -> list[bytes]:
-        view.changed = view.followed = -1.0
         view.settled = trio.current_time()
+        if quiet or final:
+            view.changed = view.followed = -1.0
+        else:  # the row of the cursor is still to come
+            view.changed = view.settled
         return [] if view.terminal is None else view.terminal.settle(quiet=quiet, final=final)
 
     async def _hand_over(self, view: _View, rows: list[bytes]) -> None:

@@ -118,6 +118,19 @@ def test_one_that_never_pauses_is_settled_all_the_same() -> None:
     run(main)
 
 
+def test_what_is_drawn_last_is_shown_wherever_it_falls() -> None:
+    """The row of the cursor is left out while it draws: it must come when it no longer does."""
+
+    async def main() -> None:
+        for count in range(30):
+            steps = [step for n in range(count) for step in (b"\x1b[1;1Hrow %c" % (97 + n % 4), 0.05)]
+            seen, _, began = await drawn(Drawn(ENTER, *steps, b"\x1b[4;1Hthe end", 10, b"\x1b[2;1Hx", 1))
+            [time] = [time for (_, row), time in zip(seen.rows, seen.times, strict=True) if row == "the end"]
+            assert time - began < count * 0.05 + 1.5 * SILENCE, count
+
+    run(main)
+
+
 def test_an_update_is_settled_when_it_ends_and_not_in_its_middle() -> None:
     async def main() -> None:
         seen, _, began = await drawn(
