@@ -290,7 +290,7 @@ def test_what_a_file_lacks_is_said_though_the_reader_left(tmp_path: Path) -> Non
 
 
 def test_two_runs_do_not_write_the_same_files(tmp_path: Path) -> None:
-    with Running("-n", "a", "--files", str(tmp_path / "f"), "echo one; sleep 5") as first:
+    with Running("-n", "a", "--files", str(tmp_path / "f"), "echo one; sleep 60") as first:
         first.read_until(b"[a] one\n")
         second = axiom("-n", "a", "--files", str(tmp_path / "f"), "echo two")
         assert second.status == 2

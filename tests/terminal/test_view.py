@@ -343,7 +343,7 @@ def test_no_line_is_lost_or_torn_in_a_storm_of_sizes() -> None:
                 tmux.resize(*size)
                 time.sleep(0.03)
             else:
-                tmux.wait_for("── 3 children")
+                tmux.wait_for(lambda text: "── 3 children" in text or "ALL TASKS COMPLETED" in text)
                 tmux.resize(*size, crossing=0.2)
         assert tmux.exit_status() == 0
         text = tmux.wait_for("ALL TASKS COMPLETED", history=True)
