@@ -923,8 +923,8 @@ MUTANTS = {
     ),
     "aider breaks its lines": Mutant(
         "spawn/presets.py",
-        """                env["COLUMNS"] = str(columns)\n""",
-        "                pass\n",
+        """            env["COLUMNS"] = str(self.columns)\n""",
+        "            pass\n",
         ("spawn/test_presets.py",),
     ),
     "a worktree with commits is removed": Mutant(

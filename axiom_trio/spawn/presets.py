@@ -79,12 +79,9 @@ class Agent:
             SpecificationError: It can't be.
         """
         argv = self.argv(prompt, interactive=interactive)
-        columns = None if interactive else self.columns
-        env = None
-        if columns is not None or any(name in os.environ for name in self.unset):
-            env = {name: value for name, value in os.environ.items() if name not in self.unset}
-            if columns is not None:
-                env["COLUMNS"] = str(columns)
+        env = {name: value for name, value in os.environ.items() if name not in self.unset}
+        if self.columns is not None and not interactive:
+            env["COLUMNS"] = str(self.columns)
         if interactive:
             return PtyExecutor(argv, cwd=cwd, env=env, size=size, echo=echo)
         if self.format is not None:

@@ -115,6 +115,7 @@ def has(done: Result, name: str, *texts: str) -> None:
 @pytest.mark.parametrize("name", ["aider"])
 def test_parallel_without_tools(stage: Stage) -> None:
     tasks = ["--subtask", "PLEASE WRITE a.txt", "--subtask", f"--help PLEASE SAY {LENGTHY} 😀"]
+    tasks += ["--subtask", "PLEASE RUN touch b.txt"]  # which nobody is there to agree to
     done = stage.spawn(*tasks, "all")
     has(done, "aider-1", "Applied edit to a.txt")
     has(done, "aider-2", f"{LENGTHY} 😀")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -107,21 +109,35 @@ def test_what_is_no_agent_is_refused(text: str, sentence: str) -> None:
         find_agent(text)
 
 
-def test_claude_does_not_know_that_it_runs_within_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+async def environment_of(name: str, folder: Path, *, interactive: bool = False) -> dict[str, str]:
+    """What a program that is called so is given."""
+    program = folder / name
+    program.write_text('#!/bin/sh\nenv -0 > "$0.env"\n')
+    program.chmod(0o755)
+    async with open_aggregator() as aggregator:
+        aggregator.start_soon(find_agent(str(program)).executor("x", interactive=interactive))
+    found = (folder / f"{name}.env").read_text().split("\0")
+    return dict(entry.split("=", 1) for entry in found if entry)
+
+
+async def test_claude_does_not_know_that_it_runs_within_itself(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("CLAUDECODE", "1")
-    executor = find_agent("claude").executor("x", interactive=False)
-    env = executor._process._env  # type: ignore[attr-defined]  # (a field of this executor alone)
+    env = await environment_of("claude", tmp_path)
     assert "CLAUDECODE" not in env
-    assert "PATH" in env
+    assert env["PATH"] == os.environ["PATH"]
 
 
-def test_aider_breaks_no_lines_where_they_are_read_here() -> None:
+async def test_aider_breaks_no_lines_where_they_are_read_here(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """A plan, or a request for children, would be cut at 80 columns; on a terminal that is its own affair."""
-    aider = find_agent("aider")
-    env = aider.executor("x", interactive=False)._env  # type: ignore[attr-defined]  # (of this executor alone)
+    monkeypatch.delenv("COLUMNS", raising=False)
+    env = await environment_of("aider", tmp_path)
     assert int(env["COLUMNS"]) > 100_000
-    assert "PATH" in env
-    assert aider.executor("x", interactive=True)._env is None  # type: ignore[attr-defined]
+    assert env["PATH"] == os.environ["PATH"]
+    assert "COLUMNS" not in await environment_of("aider", tmp_path, interactive=True)
 
 
 @pytest.mark.parametrize(
